@@ -1,0 +1,48 @@
+/**
+ * A failure that its receiver can act on. Each code is an `ErrorInfo.reason` on the wire;
+ * `io/grpc/status.ts` maps each to exactly one gRPC status.
+ */
+export type MeshErrorCode =
+  | "INVALID_ARGUMENT"
+  | "SERVICE_NOT_FOUND"
+  | "INSTANCE_NOT_FOUND"
+  | "LEASE_NOT_FOUND"
+  | "SUPERSEDED"
+  | "LIMIT_REACHED"
+  | "PERMISSION_DENIED"
+  | "UNAUTHENTICATED"
+  | "DRAINING"
+  | "PROTOCOL_VIOLATION"
+  | "SLOW_WATCHER"
+  | "STORAGE_FAILED"
+  | "INTERNAL";
+
+/** One bad field of a request: its path, and what is wrong with it. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface MeshErrorDetail {
+  readonly violations?: readonly FieldViolation[];
+  /** Subject and limit of a quota that was reached. */
+  readonly quota?: { readonly subject: string; readonly description: string };
+  /** When trying again makes sense. */
+  readonly retryAfterMs?: number;
+  /** For programs: becomes `ErrorInfo.metadata`. */
+  readonly info?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** `code` is for programs, `message` for people: what happened, why, what to do. */
+export class MeshError extends Error {
+  override readonly name = "MeshError";
+  readonly code: MeshErrorCode;
+  readonly detail: MeshErrorDetail;
+
+  constructor(code: MeshErrorCode, message: string, detail: MeshErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.detail = detail;
+  }
+}
