@@ -6,7 +6,10 @@ import type { EndpointLoad } from "./endpoint-load.ts";
  * request and allocates nothing per pick. Time and randomness are arguments.
  */
 export interface Policy {
-  /** Replaces the candidates. A policy keeps its position and what it knows of those that stay. */
+  /**
+   * Replaces the candidates. A policy keeps its position and what it knows of those that stay.
+   * Weights are read here, not at the pick: call again when one changed.
+   */
   update(candidates: readonly EndpointLoad[]): void;
 
   /**
@@ -27,3 +30,8 @@ export const POLICY_NAMES = [
 ] as const;
 
 export type PolicyName = (typeof POLICY_NAMES)[number];
+
+/** True for text, for example of a configuration file, that names a policy. */
+export function isPolicyName(text: string): text is PolicyName {
+  return (POLICY_NAMES as readonly string[]).includes(text);
+}
