@@ -1,4 +1,3 @@
-import { at } from "../model/at.ts";
 import type { Random } from "../model/random.ts";
 import type { EndpointLoad } from "./endpoint-load.ts";
 import type { Policy } from "./policy.ts";
@@ -27,8 +26,9 @@ export class LeastRequest implements Policy {
     if (this.#candidates.length < 2) return this.#candidates[0];
     const first = this.#lottery.draw(random);
     const second = this.#lottery.drawOther(random, first);
-    const a = at(this.#candidates, first);
-    const b = at(this.#candidates, second);
+    const a = this.#candidates[first];
+    const b = this.#candidates[second];
+    if (a === undefined || b === undefined) return a ?? b;
     if (a.inFlight === b.inFlight) return a;
     // Cross-multiplied: no division.
     const costA = (a.inFlight + 1) * (this.#weights[second] ?? 1);
