@@ -15,6 +15,12 @@ export type MeshErrorCode =
   | "PROTOCOL_VIOLATION"
   | "SLOW_WATCHER"
   | "STORAGE_FAILED"
+  /** The peer does not know the call: it is older. Seen by clients only. */
+  | "UNIMPLEMENTED"
+  /** Nobody answers at an address: refused, no route, no such name. Seen by clients only. */
+  | "UNREACHABLE"
+  /** An answer did not come in time. */
+  | "TIMEOUT"
   | "INTERNAL";
 
 /** One bad field of a request: its path, and what is wrong with it. */
