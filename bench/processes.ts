@@ -1,0 +1,118 @@
+/** Starts and ends the processes of a bench. */
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../test/support/free-port.ts";
+import { waitUntil } from "../test/support/wait-until.ts";
+
+const START_TIMEOUT_MS = 20_000;
+
+/** A process of this bench; all of them end with it. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+export interface Server {
+  readonly address: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Both servers can be told to collect garbage, and neither has a larger heap than Node's default. */
+const NODE_FLAGS = ["--expose-gc", "--import", pathOf("gc-on-signal.ts")];
+
+export async function startRawServer(): Promise<Server> {
+  const address = `127.0.0.1:${await freePort()}`;
+  return start("raw", [pathOf("watch-raw-server.ts"), address], address, () => accepts(address));
+}
+
+/** One replica, settled at once: the bench is not about its first 30 seconds. */
+export async function startWeirServer(): Promise<Server> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const admin = `127.0.0.1:${await freePort()}`;
+  const state = mkdtempSync(join(tmpdir(), "weir-bench-state-"));
+  const args = [pathOf("../src/apps/cli/main.ts"), "server", "--listen", address, "--admin", admin];
+  args.push("--state-dir", state, "--settle-after", "0s");
+  const server = await start(
+    "weir",
+    args,
+    address,
+    async () => (await fetch(`http://${admin}/readyz`)).ok,
+  );
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    rmSync(state, { recursive: true, force: true });
+  };
+  return { ...server, stop };
+}
+
+async function start(
+  name: string,
+  args: readonly string[],
+  address: string,
+  isUp: () => Promise<boolean>,
+): Promise<Server> {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let output = "";
+  const keep = (text: Buffer): void => {
+    output = (output + text.toString()).slice(-4_000);
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  child.once("exit", () => running.delete(child));
+  await waitUntil(`the ${name} server is up`, START_TIMEOUT_MS, isUp).catch((cause: unknown) => {
+    throw new Error(`the ${name} server did not start:\n${output}`, { cause });
+  });
+  return { address, pid: child.pid ?? 0, stop: () => end(child) };
+}
+
+function accepts(address: string): Promise<boolean> {
+  const [host, port] = address.split(":");
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), host);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** A program of the bench that is told what to do through messages. */
+export function startChild(file: string): ChildProcess {
+  const child = fork(pathOf(file), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
+}
+
+export function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.kill("SIGKILL");
+  });
+}
+
+/** Resident memory in bytes (Linux). */
+export function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  if (match === null) throw new Error(`no resident memory of process ${pid}`);
+  return Number(match[1]) * 1_024;
+}
+
+/** Asks for a full collection (see gc-on-signal.ts). */
+export function collectGarbage(pid: number): void {
+  process.kill(pid, "SIGUSR2");
+}
+
+function pathOf(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url));
+}

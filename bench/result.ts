@@ -1,0 +1,5 @@
+/** What a bench measured, and what was measured of its peers in the same run. */
+export interface BenchResult {
+  readonly figures: Readonly<Record<string, number>>;
+  readonly peers: Readonly<Record<string, number>>;
+}
