@@ -1,0 +1,11 @@
+import type { Random } from "../../core/model/random.ts";
+import type { UpstreamPools } from "./upstream-pools.ts";
+
+/** What all exchanges of one listener share. */
+export interface ProxyContext {
+  readonly pools: UpstreamPools;
+  /** For trace ids. */
+  readonly random: Random;
+  /** Once true, each response asks its client to close the connection. */
+  isStopping: boolean;
+}
