@@ -1,19 +1,6 @@
-import type { RemovalReason } from "../core/model/endpoint.ts";
 import type { Instance, ServiceDefaults } from "../core/model/instance.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../core/model/names.ts";
-
-/** A registration that must not come back, or only with a higher generation. */
-export interface Fence {
-  readonly serviceKey: ServiceKey;
-  readonly instanceId: InstanceId;
-  readonly registrationId: RegistrationId;
-  /** `registration` fences for good; `generation` fences this generation and those below. */
-  readonly kind: "registration" | "generation";
-  readonly generation: number;
-  /** When it was fenced, in hybrid logical time. */
-  readonly hlc: number;
-  readonly reason: RemovalReason;
-}
+import type { Fence } from "../core/registry/fences.ts";
 
 /** An instance as a snapshot keeps it: the client's part and the operator's. */
 export interface SnapshotRecord {

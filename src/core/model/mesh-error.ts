@@ -21,6 +21,8 @@ export type MeshErrorCode =
   | "UNREACHABLE"
   /** An answer did not come in time. */
   | "TIMEOUT"
+  /** A port is in use, or an address is not this machine's. */
+  | "LISTEN_FAILED"
   | "INTERNAL";
 
 /** One bad field of a request: its path, and what is wrong with it. */

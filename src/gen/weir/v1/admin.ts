@@ -156,6 +156,8 @@ export interface GetStatusResponse {
   sessionCount: number;
   /** What does not work, in words: for example a state directory that cannot be written. */
   degraded: string[];
+  /** How often a scope froze since the start. */
+  freezeCount: number;
 }
 
 function createBaseListAgentsRequest(): ListAgentsRequest {
@@ -652,6 +654,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     watchCount: 0,
     sessionCount: 0,
     degraded: [],
+    freezeCount: 0,
   };
 }
 
@@ -698,6 +701,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     for (const v of message.degraded) {
       writer.uint32(98).string(v!);
+    }
+    if (message.freezeCount !== 0) {
+      writer.uint32(104).uint32(message.freezeCount);
     }
     return writer;
   },
@@ -809,6 +815,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             }
 
             message.degraded.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.freezeCount = reader.uint32();
             continue;
           }
         }

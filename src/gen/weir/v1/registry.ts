@@ -83,6 +83,8 @@ export const PendingReason = {
   PENDING_REASON_DISCONNECTED: 3,
   /** PENDING_REASON_NOT_SETTLED - The server itself is up for too short a time to know all agents. */
   PENDING_REASON_NOT_SETTLED: 4,
+  /** PENDING_REASON_LAST_ENDPOINT - No other instance can take its requests, so agents still pick it. */
+  PENDING_REASON_LAST_ENDPOINT: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -94,6 +96,7 @@ export namespace PendingReason {
   export type PENDING_REASON_IN_FLIGHT = typeof PendingReason.PENDING_REASON_IN_FLIGHT;
   export type PENDING_REASON_DISCONNECTED = typeof PendingReason.PENDING_REASON_DISCONNECTED;
   export type PENDING_REASON_NOT_SETTLED = typeof PendingReason.PENDING_REASON_NOT_SETTLED;
+  export type PENDING_REASON_LAST_ENDPOINT = typeof PendingReason.PENDING_REASON_LAST_ENDPOINT;
   export type UNRECOGNIZED = typeof PendingReason.UNRECOGNIZED;
 }
 

@@ -1,0 +1,120 @@
+import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type {
+  AdminService,
+  AgentState,
+  AgentView,
+  Page,
+  PageRequest,
+  ServerStatus,
+} from "../../ports/registry-service.ts";
+import type { DiscoveryHub } from "./discovery-hub.ts";
+import { pageOf } from "./page.ts";
+import type { RegistryReplica } from "./registry-replica.ts";
+import type { WatchSessions } from "./watch-sessions.ts";
+import type { StreamSubscription, Watcher } from "./watcher.ts";
+
+interface AdminParts {
+  readonly clock: Clock;
+  readonly softwareVersion: string;
+  readonly replica: RegistryReplica;
+  readonly hub: DiscoveryHub;
+  readonly watches: WatchSessions;
+  readonly guard: SelfPreservation;
+  readonly startedAtMs: number;
+  /** What does not work, in words. */
+  readonly degraded: () => readonly string[];
+}
+
+/** What operators see of the running server. */
+export class AdminViews implements AdminService {
+  readonly #parts: AdminParts;
+
+  constructor(parts: AdminParts) {
+    this.#parts = parts;
+  }
+
+  agents(page: PageRequest): Page<AgentView> {
+    const { clock, hub, watches } = this.#parts;
+    const nowMs = clock.nowMs();
+    const live = [...hub.watchers].map((watcher) => viewOf(watcher, nowMs));
+    const liveIds = new Set(live.map(({ id }) => id));
+    const lost = watches
+      .lostAgents(nowMs)
+      .filter(({ hello }) => !liveIds.has(hello.agentId))
+      .map(
+        ({ hello, lostAtMs, services }): AgentView => ({
+          id: hello.agentId,
+          peer: hello.peer,
+          isDataPlane: true,
+          state: "disconnected",
+          subscriptionCount: services.size,
+          version: 0,
+          lagMs: nowMs - lostAtMs,
+          softwareVersion: hello.softwareVersion,
+          locality: hello.locality,
+          lastRejection: "",
+          connectedMs: 0,
+        }),
+      );
+    return pageOf([...live, ...lost], ({ id, peer }) => `${id} ${peer}`, page);
+  }
+
+  status(): ServerStatus {
+    const { clock, softwareVersion, replica, hub, guard, startedAtMs, degraded } = this.#parts;
+    const nowMs = clock.nowMs();
+    return {
+      replicaId: replica.replicaId,
+      softwareVersion,
+      epoch: hub.epoch,
+      version: hub.version,
+      isSettled: hub.isSettled,
+      uptimeMs: nowMs - startedAtMs,
+      nowMs,
+      frozen: guard.frozenScopes(),
+      freezeCount: guard.freezeCount,
+      serviceCount: replica.registry.services.size,
+      instanceCount: replica.registry.instanceCount,
+      watchCount: hub.watchers.size,
+      sessionCount: replica.sessions.size,
+      degraded: degraded(),
+    };
+  }
+}
+
+function viewOf(watcher: Watcher, nowMs: number): AgentView {
+  const { hello, subscriptions } = watcher;
+  let version = 0;
+  let state: AgentState = "synced";
+  let lastRejection = "";
+  for (const subscription of subscriptions.values()) {
+    version = Math.max(version, subscription.ackedVersion);
+    lastRejection ||= subscription.rejection;
+    state = worse(state, stateOf(subscription));
+  }
+  return {
+    id: hello.agentId,
+    peer: hello.peer,
+    isDataPlane: hello.isDataPlane,
+    state,
+    subscriptionCount: subscriptions.size,
+    version,
+    lagMs: watcher.unackedCount === 0 ? 0 : nowMs - watcher.progressAtMs,
+    softwareVersion: hello.softwareVersion,
+    locality: hello.locality,
+    lastRejection,
+    connectedMs: nowMs - watcher.openedAtMs,
+  };
+}
+
+function stateOf(subscription: StreamSubscription): AgentState {
+  if (subscription.rejection !== "") return "nacked";
+  if (subscription.isHeld) return "held";
+  return subscription.isDirty || subscription.hasUnacked ? "stale" : "synced";
+}
+
+const SEVERITY: readonly AgentState[] = ["synced", "stale", "held", "nacked"];
+
+function worse(a: AgentState, b: AgentState): AgentState {
+  return SEVERITY.indexOf(a) >= SEVERITY.indexOf(b) ? a : b;
+}

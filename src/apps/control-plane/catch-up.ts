@@ -1,0 +1,102 @@
+import type { Nonce } from "../../core/discovery/update.ts";
+import type { SharedView } from "./shared-view.ts";
+import type { StreamSubscription } from "./watcher.ts";
+
+/** One watcher's cursor in one service, and where it should be. */
+interface Step {
+  readonly subscription: StreamSubscription;
+  readonly shared: SharedView;
+  readonly isSettled: boolean;
+  readonly nowMs: number;
+}
+
+type Sent = Pick<Nonce, "type" | "version" | "chunk">;
+
+/** Sends one message that brings a watcher nearer to now. @returns false when it is even. */
+export function sendNext(step: Step): boolean {
+  const { subscription } = step;
+  const { view } = step.shared;
+  if (view.serviceVersion > Math.max(0, subscription.serviceSentVersion)) return sendRecord(step);
+  subscription.serviceSentVersion = view.serviceVersion;
+  if (subscription.chunks !== undefined) return sendChunk(step);
+  if (subscription.sentVersion < 0) return sendFirst(step);
+  if (view.version > subscription.sentVersion) return sendChanges(step);
+  if (!subscription.isAnswered) return sendNotice(step, view.size === 0 ? "absent" : "resumed");
+  if (subscription.wasSettled || !step.isSettled) return false;
+  // The agent may hold more than we ever listed: only a whole list says what to drop.
+  if (subscription.isHeld && view.size > 0) return beginSnapshot(step);
+  return sendNotice(step, view.size === 0 ? "absent" : "resumed");
+}
+
+/** Writes shared bytes and counts them until they are acknowledged. */
+export function write(
+  subscription: StreamSubscription,
+  frame: Uint8Array,
+  nonce: Sent,
+  nowMs: number,
+): void {
+  const { owner } = subscription;
+  subscription.isAnswered ||= nonce.type === "endpoints";
+  subscription.sent(nonce, frame.length, nowMs);
+  if (!owner.sink.send(frame)) owner.isWritable = false;
+}
+
+function sendRecord({ subscription, shared, isSettled, nowMs }: Step): true {
+  const version = shared.view.serviceVersion;
+  subscription.serviceSentVersion = version;
+  write(subscription, shared.recordFrame(isSettled), { type: "service", version, chunk: 0 }, nowMs);
+  return true;
+}
+
+function sendFirst(step: Step): boolean {
+  const { view } = step.shared;
+  if (view.size > 0) return beginSnapshot(step);
+  if (view.exists || step.isSettled) {
+    step.subscription.sentVersion = view.version;
+    return sendNotice(step, "absent");
+  }
+  return step.subscription.isAnswered ? false : sendNotice(step, "pending");
+}
+
+function sendChanges(step: Step): true {
+  const { subscription, shared, isSettled, nowMs } = step;
+  const { view } = shared;
+  if (!view.canDeltaFrom(subscription.sentVersion)) return beginSnapshot(step);
+  const frame = shared.deltaFrame(subscription.sentVersion, isSettled);
+  subscription.sentVersion = view.version;
+  subscription.wasSettled = isSettled;
+  write(subscription, frame, { type: "endpoints", version: view.version, chunk: 0 }, nowMs);
+  return true;
+}
+
+function sendNotice(step: Step, kind: "pending" | "resumed" | "absent"): true {
+  const { subscription, shared, isSettled, nowMs } = step;
+  subscription.wasSettled = isSettled;
+  const nonce: Sent = { type: "endpoints", version: shared.view.version, chunk: 0 };
+  write(subscription, shared.noticeFrame(kind, isSettled), nonce, nowMs);
+  return true;
+}
+
+function beginSnapshot(step: Step): true {
+  const { subscription, shared, isSettled } = step;
+  subscription.wasSettled = isSettled;
+  const frames = shared.snapshotFrames(isSettled);
+  subscription.chunks = { frames, version: shared.view.version, next: 0 };
+  return sendChunk(step);
+}
+
+function sendChunk({ subscription, nowMs }: Step): true {
+  const { chunks } = subscription;
+  const frame = chunks?.frames[chunks.next];
+  if (chunks === undefined || frame === undefined) {
+    subscription.chunks = undefined;
+    return true;
+  }
+  const chunk = chunks.next++;
+  if (chunks.next === chunks.frames.length) {
+    subscription.chunks = undefined;
+    subscription.sentVersion = chunks.version;
+  }
+  write(subscription, frame, { type: "endpoints", version: chunks.version, chunk }, nowMs);
+  return true;
+}

@@ -1,0 +1,226 @@
+import { ServiceView } from "../../core/discovery/service-view.ts";
+import type { ResumeToken } from "../../core/discovery/update.ts";
+import { digestsEqual } from "../../core/model/digest.ts";
+import type { RemovalReason } from "../../core/model/endpoint.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
+import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { ServiceEntry } from "../../core/registry/service-entry.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { UpdateEncoder } from "../../ports/update-encoder.ts";
+import { sendNext, write } from "./catch-up.ts";
+import { SharedView } from "./shared-view.ts";
+import type { StreamSubscription, Watcher } from "./watcher.ts";
+
+/** Under churn, changes of this long travel together. The first one after quiet goes at once. */
+const COALESCE_MS = 2;
+
+/** A watcher that acknowledges nothing for this long is cut: its memory is better spent on others. */
+const MAX_SILENT_ACK_MS = 30_000;
+
+/** So many watchers are told in one go before others get a turn. */
+const SLICE = 200;
+
+/**
+ * Turns the registry's changes into versions and brings every watcher from its cursor to
+ * now. Nothing is queued per watcher: who cannot take an update gets one merged delta later.
+ */
+export class DiscoveryHub {
+  readonly epoch: number;
+  readonly views = new Map<ServiceKey, SharedView>();
+  readonly watchers = new Set<Watcher>();
+  version = 0;
+  isSettled = false;
+  readonly #clock: Clock;
+  readonly #encoder: UpdateEncoder;
+  readonly #staged = new Set<SharedView>();
+  readonly #stagedRecords = new Set<ServiceEntry>();
+  readonly #all = new Set<Watcher>();
+  #isUrgent = false;
+  #lastFlushMs = Number.NEGATIVE_INFINITY;
+  #cancelFlush: (() => void) | undefined;
+
+  constructor(clock: Clock, encoder: UpdateEncoder, epoch: number) {
+    this.#clock = clock;
+    this.#encoder = encoder;
+    this.epoch = epoch;
+  }
+
+  upserted(record: InstanceRecord): void {
+    const shared = this.viewOf(record.service.key);
+    shared.stage(record.instance.id, { endpoint: record.endpoint });
+    this.#staged.add(shared);
+    if (record.isDraining) this.#isUrgent = true;
+  }
+
+  removed(record: InstanceRecord, reason: RemovalReason): void {
+    const shared = this.viewOf(record.service.key);
+    const { id, registrationId } = record.instance;
+    shared.stage(id, { removal: { id, registrationId, reason } });
+    this.#staged.add(shared);
+    this.#isUrgent = true;
+  }
+
+  serviceChanged(service: ServiceEntry): void {
+    this.#stagedRecords.add(service);
+  }
+
+  /** Tells watchers what was staged: at once, or with what else comes within 2 ms. Removals never wait. */
+  publish(): void {
+    if (this.#staged.size === 0 && this.#stagedRecords.size === 0) return;
+    const sinceMs = this.#clock.nowMs() - this.#lastFlushMs;
+    if (this.#isUrgent || sinceMs >= COALESCE_MS) this.#flush();
+    else {
+      this.#cancelFlush ??= this.#clock.after(COALESCE_MS - sinceMs, () => this.#flush());
+    }
+  }
+
+  /** Everything is known now: what was merged can be obeyed. */
+  settle(): void {
+    this.isSettled = true;
+    this.#inSlices([...this.watchers], (watcher) => {
+      for (const subscription of watcher.subscriptions.values()) {
+        if (!subscription.wasSettled) watcher.markDirty(subscription);
+      }
+      this.pump(watcher);
+    });
+  }
+
+  /** The view of a service that may not exist yet. */
+  viewOf(key: ServiceKey): SharedView {
+    const known = this.views.get(key);
+    if (known !== undefined) return known;
+    const { namespace, service } = splitServiceKey(key);
+    const view = new ServiceView(key, namespace, service, this.version);
+    const shared = new SharedView(view, this.#encoder);
+    this.views.set(key, shared);
+    for (const watcher of this.#all) shared.subscribers.add(watcher.add(view));
+    return shared;
+  }
+
+  subscribe(watcher: Watcher, key: ServiceKey, resume: ResumeToken | undefined): void {
+    this.#subscribe(watcher, this.viewOf(key), resume);
+  }
+
+  subscribeAll(watcher: Watcher): void {
+    this.#all.add(watcher);
+    for (const shared of this.views.values()) this.#subscribe(watcher, shared, undefined);
+  }
+
+  unsubscribe(watcher: Watcher, key: ServiceKey): void {
+    const subscription = watcher.subscriptions.get(key);
+    if (subscription !== undefined) this.#drop(watcher, subscription);
+  }
+
+  leave(watcher: Watcher): void {
+    this.#all.delete(watcher);
+    this.watchers.delete(watcher);
+    for (const subscription of [...watcher.subscriptions.values()]) {
+      this.#drop(watcher, subscription);
+    }
+  }
+
+  /** Sends what the watcher may have: drains and removals, then deltas, then snapshots. */
+  pump(watcher: Watcher): void {
+    while (watcher.mayReceive) {
+      const subscription = watcher.nextDirty();
+      if (subscription === undefined) return;
+      const shared = this.viewOf(subscription.view.key);
+      const step = { subscription, shared, isSettled: this.isSettled, nowMs: this.#clock.nowMs() };
+      if (!sendNext(step)) watcher.clean(subscription);
+    }
+  }
+
+  /** Cuts watchers that acknowledge nothing. */
+  cutSilent(nowMs: number): void {
+    for (const watcher of this.watchers) {
+      const { unackedCount, progressAtMs } = watcher;
+      if (unackedCount === 0 || nowMs - progressAtMs < MAX_SILENT_ACK_MS) continue;
+      watcher.sink.end(
+        new MeshError(
+          "SLOW_WATCHER",
+          `agent ${watcher.hello.agentId} acknowledged none of ${unackedCount} updates for ${MAX_SILENT_ACK_MS / 1_000} s; acknowledge updates, or watch as an observer`,
+          { retryAfterMs: 1_000 },
+        ),
+      );
+    }
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    this.#lastFlushMs = this.#clock.nowMs();
+    this.#isUrgent = false;
+    const version = ++this.version;
+    for (const service of this.#stagedRecords) {
+      const shared = this.viewOf(service.key);
+      shared.commitRecord(service.defaults, version);
+      if (!this.#staged.has(shared)) this.#fanOut(shared, shared.view.version);
+    }
+    this.#stagedRecords.clear();
+    for (const shared of this.#staged) {
+      const before = shared.view.version;
+      shared.commit(version);
+      this.#fanOut(shared, before);
+    }
+    this.#staged.clear();
+  }
+
+  /** The common case costs one write: the watcher is even, and the bytes are shared. */
+  #fanOut(shared: SharedView, before: number): void {
+    const { view } = shared;
+    const nowMs = this.#clock.nowMs();
+    for (const subscription of shared.subscribers) {
+      const watcher = subscription.owner;
+      const isEven =
+        !subscription.isDirty &&
+        subscription.sentVersion === before &&
+        subscription.serviceSentVersion === view.serviceVersion &&
+        subscription.wasSettled === this.isSettled &&
+        view.canDeltaFrom(before);
+      if (isEven && watcher.mayReceive && view.version > before) {
+        const frame = shared.deltaFrame(before, this.isSettled);
+        subscription.sentVersion = view.version;
+        write(subscription, frame, { type: "endpoints", version: view.version, chunk: 0 }, nowMs);
+      } else {
+        watcher.markDirty(subscription);
+        this.pump(watcher);
+      }
+    }
+  }
+
+  #subscribe(watcher: Watcher, shared: SharedView, resume: ResumeToken | undefined): void {
+    const { view } = shared;
+    const known = watcher.subscriptions.get(view.key);
+    if (known !== undefined) this.#drop(watcher, known);
+    const subscription = watcher.add(view);
+    shared.subscribers.add(subscription);
+    if (resume !== undefined && view.exists) this.#resume(subscription, resume);
+    watcher.markDirty(subscription);
+    this.pump(watcher);
+  }
+
+  #resume(subscription: StreamSubscription, resume: ResumeToken): void {
+    const { view } = subscription;
+    if (digestsEqual(resume.digest, view.digest)) subscription.sentVersion = view.version;
+    else if (resume.epoch === this.epoch && view.canDeltaFrom(resume.version)) {
+      if (resume.version < view.version) subscription.sentVersion = resume.version;
+    }
+  }
+
+  #drop(watcher: Watcher, subscription: StreamSubscription): void {
+    const { view } = subscription;
+    const shared = this.views.get(view.key);
+    watcher.remove(subscription, this.#clock.nowMs());
+    shared?.subscribers.delete(subscription);
+    if (shared === undefined || shared.subscribers.size > 0) return;
+    shared.forgetSnapshot();
+    if (!view.exists && !this.#staged.has(shared)) this.views.delete(view.key);
+  }
+
+  #inSlices(watchers: readonly Watcher[], task: (watcher: Watcher) => void): void {
+    for (const watcher of watchers.slice(0, SLICE)) if (this.watchers.has(watcher)) task(watcher);
+    const rest = watchers.slice(SLICE);
+    if (rest.length > 0) this.#clock.after(0, () => this.#inSlices(rest, task));
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  EXPIRY_INTERVAL_MS,
+  expireDue,
+  type RoundTime,
+  rearmAll,
+  wasPaused,
+} from "../../core/registry/expiry.ts";
+import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { RegistryReplica } from "./registry-replica.ts";
+
+/** Old fences and empty services are looked for this often. */
+const FORGET_INTERVAL_MS = 60_000;
+
+/** Ends leases that ran out, one round a second. */
+export class LeaseReaper {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #replica: RegistryReplica;
+  readonly #guard: SelfPreservation;
+  #last: RoundTime;
+  #forgotAtMs = 0;
+  #frozenScopes = "";
+  #cancel: () => void;
+
+  constructor(clock: Clock, log: Log, replica: RegistryReplica, guard: SelfPreservation) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#replica = replica;
+    this.#guard = guard;
+    this.#last = this.#time();
+    this.#cancel = this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #time(): RoundTime {
+    return { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+  }
+
+  #schedule(): () => void {
+    return this.#clock.after(EXPIRY_INTERVAL_MS, () => {
+      this.#round();
+      this.#cancel = this.#schedule();
+    });
+  }
+
+  #round(): void {
+    const time = this.#time();
+    const { registry } = this.#replica;
+    if (wasPaused(this.#last, time)) {
+      const pausedMs = Math.round(time.wallMs - this.#last.wallMs);
+      this.#log.warn({ pausedMs }, "this process stood still; every lease runs anew");
+      rearmAll(registry, time.nowMs);
+    } else {
+      const expired = expireDue(registry, this.#guard, time);
+      if (expired > 0) this.#log.info({ expired }, "leases ran out");
+    }
+    this.#last = time;
+    this.#sayFrozen();
+    this.#replica.publish();
+    if (time.nowMs - this.#forgotAtMs < FORGET_INTERVAL_MS) return;
+    this.#forgotAtMs = time.nowMs;
+    registry.forgetOld(time.nowMs);
+  }
+
+  #sayFrozen(): void {
+    const scopes = this.#guard.frozenScopes();
+    const names = scopes.map(({ scope }) => scope).join(" ");
+    if (names === this.#frozenScopes) return;
+    this.#frozenScopes = names;
+    if (scopes.length === 0) this.#log.info({}, "expiry is no longer frozen");
+    for (const { scope, reason } of scopes) {
+      this.#log.warn(
+        { scope },
+        `expiry is frozen: ${reason}; \`weir evict\` removes what is really gone`,
+      );
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { type RegistrationId, serviceKey } from "../../core/model/names.ts";
+import type { Fence } from "../../core/registry/fences.ts";
+import { LeaseGroup } from "../../core/registry/lease.ts";
+import { InstanceRecord } from "../../core/registry/record.ts";
+import type { Registry } from "../../core/registry/registry.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type {
+  JournalEntry,
+  LoadedState,
+  RegistryStore,
+  SnapshotRecord,
+} from "../../ports/registry-store.ts";
+
+/** Small enough that a crash forgets little, large enough that writing is no load. */
+const SNAPSHOT_INTERVAL_MS = 10_000;
+
+/** The epoch after a restart: above everything that this replica ever used, also with a lost disk. */
+export function nextEpoch(loaded: LoadedState, wallMs: number): number {
+  return Math.max((loaded.header?.epoch ?? 0) + 1, Math.floor(wallMs));
+}
+
+/** The longest lease that came back: the replica has not settled before it ran out. */
+export function longestLeaseMs(loaded: LoadedState): number {
+  return loaded.records.reduce((longest, { instance }) => Math.max(longest, instance.leaseMs), 0);
+}
+
+/**
+ * Puts the last run's instances back. Their leases run until the replica has settled, so
+ * that a client has as long to come back as an agent has to be heard.
+ *
+ * @returns how many came back.
+ */
+export function restore(
+  registry: Registry,
+  loaded: LoadedState,
+  nowMs: number,
+  settlesAtMs: number,
+): number {
+  const { header } = loaded;
+  if (header !== undefined) registry.advanceHlc(header.hlc);
+  for (const fence of header?.fences ?? []) registry.fences.add(fence, nowMs);
+  const journal = digestJournal(loaded.journal);
+  for (const fence of journal.fences) {
+    registry.advanceHlc(fence.hlc);
+    registry.fences.add(fence, nowMs);
+  }
+  const groups = new Map<number, LeaseGroup>();
+  for (const saved of loaded.records) {
+    const { id, registrationId, leaseMs, namespace, service } = saved.instance;
+    const fence = registry.fences.find(serviceKey(namespace, service), id, registrationId);
+    if (fence?.kind === "registration") continue;
+    const group = groups.get(leaseMs) ?? new LeaseGroup(leaseMs, "", settlesAtMs - leaseMs);
+    groups.set(leaseMs, group);
+    registry.restore(recordOf(registry, saved, journal.drains.get(registrationId), group));
+  }
+  for (const group of groups.values()) registry.leases.add(group);
+  return registry.instanceCount;
+}
+
+type DrainEntry = Extract<JournalEntry, { kind: "drain" | "undrain" }>;
+
+/** Some entries are older than the snapshot: the newer operator revision counts, and a fence twice is one. */
+function digestJournal(journal: readonly JournalEntry[]): {
+  fences: Fence[];
+  drains: Map<RegistrationId, DrainEntry>;
+} {
+  const fences: Fence[] = [];
+  const drains = new Map<RegistrationId, DrainEntry>();
+  for (const entry of journal) {
+    if ("fence" in entry) fences.push(entry.fence);
+    else drains.set(entry.registrationId, entry);
+  }
+  return { fences, drains };
+}
+
+function recordOf(
+  registry: Registry,
+  saved: SnapshotRecord,
+  drain: DrainEntry | undefined,
+  group: LeaseGroup,
+): InstanceRecord {
+  const { instance } = saved;
+  const service = registry.serviceFor(instance.namespace, instance.service);
+  const record = new InstanceRecord(service, instance, saved.firstRegisteredHlc, group);
+  const isNewer = drain !== undefined && drain.operatorRevision > saved.operatorRevision;
+  record.defaults = saved.defaults;
+  record.operatorRevision = isNewer ? drain.operatorRevision : saved.operatorRevision;
+  record.isDraining = isNewer ? drain.kind === "drain" : saved.isDraining;
+  record.refresh();
+  return record;
+}
+
+/** Writes snapshots for a warm restart; says so when it cannot. */
+export class SnapshotKeeper {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #store: RegistryStore;
+  readonly #registry: Registry;
+  readonly #identity: { readonly epoch: number; readonly replicaId: string };
+  #cancel: () => void;
+  #failure = "";
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly store: RegistryStore;
+    readonly registry: Registry;
+    readonly identity: { readonly epoch: number; readonly replicaId: string };
+  }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#store = options.store;
+    this.#registry = options.registry;
+    this.#identity = options.identity;
+    this.#cancel = this.#schedule();
+  }
+
+  /** Why the last snapshot failed; empty when it did not. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** Never rejects: a server that cannot write serves on from memory, and says so. */
+  async write(): Promise<void> {
+    try {
+      await this.#store.writeSnapshot(snapshotRecords(this.#registry), {
+        ...this.#identity,
+        hlc: this.#registry.hlc,
+        savedAtWallMs: this.#clock.wallMs(),
+        fences: this.#registry.fences.all(),
+      });
+      if (this.#failure !== "") this.#log.info({}, "snapshots are written again");
+      this.#failure = "";
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (this.#failure === "")
+        this.#log.error({ err: cause }, `no snapshot was written: ${reason}`);
+      this.#failure = reason;
+    }
+  }
+
+  /** Writes the last one. */
+  async stop(): Promise<void> {
+    this.#cancel();
+    await this.write();
+  }
+
+  #schedule(): () => void {
+    return this.#clock.after(SNAPSHOT_INTERVAL_MS, () => {
+      void this.write().then(() => {
+        this.#cancel = this.#schedule();
+      });
+    });
+  }
+}
+
+function* snapshotRecords(registry: Registry): Iterable<SnapshotRecord> {
+  for (const service of registry.services.values()) {
+    for (const record of service.records.values()) {
+      yield {
+        instance: record.instance,
+        ...(record.defaults === undefined ? {} : { defaults: record.defaults }),
+        firstRegisteredHlc: record.firstRegisteredHlc,
+        operatorRevision: record.operatorRevision,
+        isDraining: record.isDraining,
+      };
+    }
+  }
+}

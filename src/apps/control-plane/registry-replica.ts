@@ -1,0 +1,293 @@
+import type { ServiceView } from "../../core/discovery/service-view.ts";
+import type { RemovalReason } from "../../core/model/endpoint.ts";
+import { formatAddress, type Health, type Metadata } from "../../core/model/instance.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { serviceKey, splitServiceKey } from "../../core/model/names.ts";
+import type { RegisterInput } from "../../core/registry/admission.ts";
+import type { Fence } from "../../core/registry/fences.ts";
+import { LeaseGroup } from "../../core/registry/lease.ts";
+import type { InstanceRecord } from "../../core/registry/record.ts";
+import {
+  type LeaseKey,
+  type LeaseResult,
+  type RegisterResult,
+  Registry,
+} from "../../core/registry/registry.ts";
+import type { ServiceEntry } from "../../core/registry/service-entry.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type {
+  AttachSession,
+  AttachSink,
+  DrainResult,
+  Page,
+  PageRequest,
+  RegistryService,
+} from "../../ports/registry-service.ts";
+import type { JournalEntry, RegistryStore } from "../../ports/registry-store.ts";
+import { AttachSessions } from "./attach-sessions.ts";
+import type { DiscoveryHub } from "./discovery-hub.ts";
+import type { DrainWaits } from "./drain-waits.ts";
+import { instancesOf, servicesOf, unknownService } from "./listing.ts";
+
+export interface ReplicaOptions {
+  readonly replicaId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: RegistryStore;
+  readonly hub: DiscoveryHub;
+}
+
+/** The registry of this replica with what surrounds it: sessions, journal, watchers. */
+export class RegistryReplica implements RegistryService {
+  readonly replicaId: string;
+  readonly registry: Registry;
+  readonly sessions: AttachSessions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #store: RegistryStore;
+  readonly #hub: DiscoveryHub;
+  #waits: DrainWaits | undefined;
+  #isDraining = false;
+
+  constructor(options: ReplicaOptions) {
+    this.replicaId = options.replicaId;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#store = options.store;
+    this.#hub = options.hub;
+    this.sessions = new AttachSessions(this);
+    this.registry = new Registry({
+      upserted: (record) => this.#hub.upserted(record),
+      removed: (record, reason, fence) => this.#removed(record, reason, fence),
+      serviceChanged: (service) => this.#hub.serviceChanged(service),
+    });
+  }
+
+  /** The drains need the watchers, which need the hub: tied together at the start. */
+  useDrains(waits: DrainWaits): void {
+    this.#waits = waits;
+  }
+
+  register(input: RegisterInput): InstanceRecord {
+    const record = this.place(input, (leaseMs) => this.newGroup(leaseMs, ""));
+    this.publish();
+    return record;
+  }
+
+  /** Registers without telling watchers yet. @throws MeshError */
+  place(input: RegisterInput, groupFor: (leaseMs: number) => LeaseGroup): InstanceRecord {
+    if (this.#isDraining) throw drainingError();
+    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    const result = this.registry.register(input, groupFor, time);
+    if (result.kind === "registered") return result.record;
+    throw refusalError(result);
+  }
+
+  newGroup(leaseMs: number, sessionId: string): LeaseGroup {
+    const group = new LeaseGroup(leaseMs, sessionId, this.#clock.nowMs());
+    this.registry.leases.add(group);
+    return group;
+  }
+
+  heard(group: LeaseGroup): void {
+    this.registry.heard(group, this.#clock.nowMs());
+    if (group.sessionId !== "") this.publish();
+  }
+
+  setHealth(lease: LeaseKey, health: Health): void {
+    const record = this.registry.find(lease);
+    if (record !== undefined) this.registry.setHealth(record, health);
+  }
+
+  /** Tells watchers what changed since the last call. */
+  publish(): void {
+    this.#hub.publish();
+  }
+
+  renew(leases: readonly LeaseKey[]): LeaseResult[] {
+    const nowMs = this.#clock.nowMs();
+    const results = leases.map((lease) => this.registry.renew(lease, nowMs));
+    this.publish();
+    return results;
+  }
+
+  async deregister(lease: LeaseKey): Promise<string> {
+    return this.#end(lease, "deregistered");
+  }
+
+  async evict(lease: LeaseKey): Promise<string> {
+    const record = this.#find(lease);
+    this.sessions.notify(record, "evicted", "an operator evicted this instance");
+    return this.#end(lease, "evicted");
+  }
+
+  async deregisterAll(
+    leases: readonly LeaseKey[],
+  ): Promise<("removed" | "not-found" | "superseded")[]> {
+    const written: Promise<void>[] = [];
+    const results = leases.map((lease) => {
+      const record = this.registry.find(lease);
+      if (record === undefined) return this.registry.whyMissing(lease);
+      written.push(this.#remove(record, "deregistered"));
+      return "removed" as const;
+    });
+    this.publish();
+    await Promise.all(written);
+    return results;
+  }
+
+  async drain(lease: LeaseKey, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
+    const record = this.#find(lease);
+    await this.#setDraining(record, true);
+    if (this.#waits === undefined) throw new MeshError("INTERNAL", "drains are not wired");
+    return this.#waits.until(record, deadlineMs, signal);
+  }
+
+  async undrain(lease: LeaseKey): Promise<number> {
+    return this.#setDraining(this.#find(lease), false);
+  }
+
+  attach(clientId: string, sink: AttachSink): AttachSession {
+    if (this.#isDraining) throw drainingError();
+    return this.sessions.open(clientId, sink);
+  }
+
+  listServices(namespace: string, page: PageRequest): Page<ServiceEntry> {
+    return servicesOf(this.registry, namespace, page);
+  }
+
+  listInstances(
+    namespace: string,
+    service: string,
+    metadata: Metadata,
+    page: PageRequest,
+  ): Page<InstanceRecord> {
+    return instancesOf(this.registry, serviceKey(namespace, service), metadata, page);
+  }
+
+  resolve(namespace: string, service: string): ServiceView {
+    const key = serviceKey(namespace, service);
+    const view = this.#hub.views.get(key)?.view;
+    if (view === undefined || !view.exists) throw unknownService(key);
+    return view;
+  }
+
+  leaseRemainingMs(record: InstanceRecord): number {
+    return record.group.dueAtMs - this.#clock.nowMs();
+  }
+
+  /** From now on nobody new is let in. */
+  startDraining(retryAfterMs: number): void {
+    this.#isDraining = true;
+    this.sessions.drain(retryAfterMs);
+  }
+
+  #find(lease: LeaseKey): InstanceRecord {
+    const record = this.registry.find(lease);
+    if (record !== undefined) return record;
+    const name = `${lease.service}/${lease.instanceId}`;
+    if (this.registry.whyMissing(lease) === "superseded") {
+      const holder = this.registry.find({ ...lease, registrationId: "" });
+      throw new MeshError(
+        "SUPERSEDED",
+        `registration ${lease.registrationId} of ${name} ended; ${holder === undefined ? "nobody" : `registration ${holder.instance.registrationId}`} holds the id now`,
+      );
+    }
+    throw new MeshError(
+      "INSTANCE_NOT_FOUND",
+      `there is no instance ${name}; \`weir endpoints ${splitServiceKey(lease.service).service}\` lists those that exist`,
+    );
+  }
+
+  async #end(lease: LeaseKey, reason: RemovalReason): Promise<string> {
+    const record = this.#find(lease);
+    const written = this.#remove(record, reason);
+    this.publish();
+    await written;
+    return record.instance.registrationId;
+  }
+
+  /** The journal entry is written by the listener below; this waits for it. */
+  #remove(record: InstanceRecord, reason: RemovalReason): Promise<void> {
+    this.registry.remove(record, reason, this.#clock.nowMs(), this.#clock.wallMs());
+    return this.#lastWrite;
+  }
+
+  #lastWrite: Promise<void> = Promise.resolve();
+
+  #removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void {
+    this.#hub.removed(record, reason);
+    if (reason === "expired") {
+      this.sessions.notify(
+        record,
+        "reattach",
+        "the lease ran out; register again with the next generation",
+      );
+      return;
+    }
+    const kind = JOURNAL_KIND[reason];
+    this.#lastWrite = this.#journal({ kind, fence });
+    if (reason !== "superseded") return;
+    this.sessions.notify(
+      record,
+      "superseded",
+      `another process registered ${record.service.key}/${record.instance.id}; this one was at ${formatAddress(record.instance.address, record.instance.ports[0]?.port ?? 0)}`,
+    );
+  }
+
+  async #setDraining(record: InstanceRecord, isDraining: boolean): Promise<number> {
+    const { service, instance } = record;
+    if (isDraining && !record.isDraining) this.#forgetInFlight(record);
+    const operatorRevision = this.registry.setDraining(record, isDraining);
+    this.publish();
+    await this.#journal({
+      kind: isDraining ? "drain" : "undrain",
+      serviceKey: service.key,
+      instanceId: instance.id,
+      registrationId: instance.registrationId,
+      operatorRevision,
+    });
+    return operatorRevision;
+  }
+
+  /** What agents reported during an earlier drain says nothing about this one. */
+  #forgetInFlight(record: InstanceRecord): void {
+    for (const { owner } of this.#hub.viewOf(record.service.key).subscribers) {
+      owner.inFlight.delete(record.instance.registrationId);
+    }
+  }
+
+  #journal(entry: JournalEntry): Promise<void> {
+    const written = this.#store.appendJournal(entry);
+    // Whoever waits for it gets the error; nobody waiting must not end the process.
+    written.catch((cause: unknown) => {
+      this.#log.error({ err: cause, kind: entry.kind }, "the journal could not be written");
+    });
+    return written;
+  }
+}
+
+const JOURNAL_KIND = {
+  deregistered: "deregister",
+  evicted: "evict",
+  superseded: "supersede",
+} as const;
+
+function drainingError(): MeshError {
+  return new MeshError("DRAINING", "this replica is shutting down; use another one, or try again", {
+    retryAfterMs: 1_000,
+  });
+}
+
+function refusalError(result: Exclude<RegisterResult, { kind: "registered" }>): MeshError {
+  if (result.kind === "superseded") return new MeshError("SUPERSEDED", result.message);
+  if (result.kind === "stale-generation") {
+    const info = { generationAtLeast: String(result.atLeast) };
+    return new MeshError("LEASE_NOT_FOUND", result.message, { info });
+  }
+  return new MeshError("LIMIT_REACHED", result.message, {
+    quota: { subject: result.subject, description: result.message },
+    retryAfterMs: 5_000,
+  });
+}

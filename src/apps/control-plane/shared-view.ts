@@ -1,0 +1,106 @@
+import type { ServiceView } from "../../core/discovery/service-view.ts";
+import type { Endpoint, Removal } from "../../core/model/endpoint.ts";
+import type { InstanceId } from "../../core/model/names.ts";
+import type { UpdateEncoder } from "../../ports/update-encoder.ts";
+import type { StreamSubscription } from "./watcher.ts";
+
+/** Watchers are rarely at more than a few different versions; older ones get a snapshot's worth of work. */
+const MAX_CACHED_DELTAS = 16;
+
+type NoticeKind = "pending" | "resumed" | "absent";
+
+type Change = { readonly endpoint: Endpoint } | { readonly removal: Removal };
+
+/**
+ * A service's view with the bytes that its watchers share: an update is encoded once,
+ * lazily, and only when somebody watches.
+ */
+export class SharedView {
+  readonly view: ServiceView;
+  readonly subscribers = new Set<StreamSubscription>();
+  readonly #encoder: UpdateEncoder;
+  readonly #pending = new Map<InstanceId, Change>();
+  #deltas = new Map<number, Uint8Array>();
+  readonly #notices = new Map<NoticeKind, Uint8Array>();
+  #snapshot: readonly Uint8Array[] | undefined;
+  #record: Uint8Array | undefined;
+  #isSettled = false;
+
+  constructor(view: ServiceView, encoder: UpdateEncoder) {
+    this.view = view;
+    this.#encoder = encoder;
+  }
+
+  /** In one update an id occurs once, and the last change wins. */
+  stage(id: InstanceId, change: Change): void {
+    this.#pending.delete(id);
+    this.#pending.set(id, change);
+  }
+
+  /** Makes what was staged visible as one version. */
+  commit(version: number): void {
+    for (const change of this.#pending.values()) {
+      if ("endpoint" in change) this.view.upsert(change.endpoint, version);
+      else this.view.remove(change.removal, version);
+    }
+    this.#pending.clear();
+    this.#forget();
+  }
+
+  commitRecord(defaults: ServiceView["defaults"], version: number): void {
+    this.view.setDefaults(defaults, version);
+    this.#record = undefined;
+  }
+
+  deltaFrame(fromVersion: number, settled: boolean): Uint8Array {
+    this.#useSettled(settled);
+    const known = this.#deltas.get(fromVersion);
+    if (known !== undefined) return known;
+    const frame = this.#encoder.encode(this.view.delta(fromVersion, settled));
+    if (this.#deltas.size >= MAX_CACHED_DELTAS) this.#deltas.clear();
+    this.#deltas.set(fromVersion, frame);
+    return frame;
+  }
+
+  snapshotFrames(settled: boolean): readonly Uint8Array[] {
+    this.#useSettled(settled);
+    this.#snapshot ??= this.view
+      .snapshot(settled, (endpoint) => this.#encoder.sizeOf(endpoint))
+      .map((update) => this.#encoder.encode(update));
+    return this.#snapshot;
+  }
+
+  recordFrame(settled: boolean): Uint8Array {
+    this.#useSettled(settled);
+    this.#record ??= this.#encoder.encode(this.view.record(settled));
+    return this.#record;
+  }
+
+  /** After a reconnect storm thousands of watchers get the same `resumed`. */
+  noticeFrame(kind: NoticeKind, settled: boolean): Uint8Array {
+    this.#useSettled(settled);
+    const known = this.#notices.get(kind);
+    if (known !== undefined) return known;
+    const frame = this.#encoder.encode(this.view.notice(kind, settled));
+    this.#notices.set(kind, frame);
+    return frame;
+  }
+
+  /** A snapshot is kept only while somebody may still be waiting for it. */
+  forgetSnapshot(): void {
+    this.#snapshot = undefined;
+  }
+
+  #useSettled(settled: boolean): void {
+    if (settled === this.#isSettled) return;
+    this.#isSettled = settled;
+    this.#record = undefined;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#snapshot = undefined;
+    this.#notices.clear();
+    if (this.#deltas.size > 0) this.#deltas = new Map();
+  }
+}

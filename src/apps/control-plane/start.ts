@@ -1,0 +1,107 @@
+import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
+import { SelfPreservation } from "../../core/registry/self-preservation.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { RegistryStore } from "../../ports/registry-store.ts";
+import type { UpdateEncoder } from "../../ports/update-encoder.ts";
+import { AdminViews } from "./admin-views.ts";
+import { DiscoveryHub } from "./discovery-hub.ts";
+import { DrainWaits } from "./drain-waits.ts";
+import { LeaseReaper } from "./lease-reaper.ts";
+import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistence.ts";
+import { RegistryReplica } from "./registry-replica.ts";
+import { WatchSessions } from "./watch-sessions.ts";
+
+/** Agents are asked to leave over this long before streams end, so that they do not all come back at once. */
+const DRAIN_NOTICE_MS = 500;
+
+export interface ControlPlaneOptions {
+  readonly replicaId: string;
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: RegistryStore;
+  readonly encoder: UpdateEncoder;
+  readonly settleAfterMs?: number;
+}
+
+/** One running replica, without its listeners: what a simulation runs is what ships. */
+export interface ControlPlane {
+  readonly replica: RegistryReplica;
+  readonly watches: WatchSessions;
+  readonly admin: AdminViews;
+  readonly isSettled: () => boolean;
+  /** Sends everybody away, then ends streams; writes the last snapshot. */
+  stop(): Promise<void>;
+}
+
+/** Assembles a replica from ports and lets it run. */
+export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const { replicaId, clock, log, store } = options;
+  const startedAtMs = clock.nowMs();
+  const loaded = store.load();
+  for (const problem of loaded.problems) log.warn({}, problem);
+  const epoch = nextEpoch(loaded, clock.wallMs());
+  const settleAfterMs = options.settleAfterMs ?? DEFAULT_SETTLE_AFTER_MS;
+  const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
+
+  const hub = new DiscoveryHub(clock, options.encoder, epoch);
+  const replica = new RegistryReplica({ replicaId, clock, log, store, hub });
+  const guard = new SelfPreservation();
+  const watches = new WatchSessions({
+    replicaId,
+    clock,
+    hub,
+    progressed: (key) => drains.progressed(key),
+  });
+  const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
+  replica.useDrains(drains);
+
+  const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
+  replica.publish();
+  if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
+  const snapshots = new SnapshotKeeper({
+    clock,
+    log,
+    store,
+    registry: replica.registry,
+    identity: { epoch, replicaId },
+  });
+  const reaper = new LeaseReaper(clock, log, replica, guard);
+  const cancelSettle = clock.after(settleAtMs - startedAtMs, () => {
+    hub.settle();
+    log.info({}, "settled: answers are complete from now on");
+  });
+  const admin = new AdminViews({
+    clock,
+    softwareVersion: options.softwareVersion,
+    replica,
+    hub,
+    watches,
+    guard,
+    startedAtMs,
+    degraded: () => [...loaded.problems, ...(snapshots.failure === "" ? [] : [snapshots.failure])],
+  });
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      clock.after(ms, resolve);
+    });
+  return {
+    replica,
+    watches,
+    admin,
+    isSettled: () => hub.isSettled,
+    async stop() {
+      cancelSettle();
+      reaper.stop();
+      const retryAfterMs = 1_000;
+      replica.startDraining(retryAfterMs);
+      watches.drain(retryAfterMs);
+      await pause(DRAIN_NOTICE_MS);
+      watches.end();
+      replica.sessions.end();
+      await snapshots.stop();
+      await store.close();
+    },
+  };
+}

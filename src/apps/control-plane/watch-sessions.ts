@@ -1,0 +1,245 @@
+import { LOST_AGENT_MS } from "../../core/discovery/drain-barrier.ts";
+import type { InFlightReport, Nonce, ResourceAck } from "../../core/discovery/update.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type {
+  SubscriptionRequest,
+  WatchHello,
+  WatchService,
+  WatchSession,
+  WatchSink,
+} from "../../ports/watch-service.ts";
+import type { DiscoveryHub } from "./discovery-hub.ts";
+import { Watcher } from "./watcher.ts";
+
+/** Some 12 KB each: 20,000 are 240 MB, and their fan-out takes a tenth of a second. */
+const MAX_WATCHERS = 20_000;
+
+/** One agent needs its own services, not everybody's: for those it says `all`. */
+const MAX_SUBSCRIPTIONS = 10_000;
+
+/** Agents take a server for dead after two and a half of these. */
+export const HEARTBEAT_INTERVAL_MS = 10_000;
+
+/** Heartbeats are spread over the interval: 10,000 at once would block the loop. */
+const HEARTBEAT_SLOTS = 20;
+
+/** An agent whose stream broke; it may still be sending by what it last knew. */
+interface LostAgent {
+  readonly hello: WatchHello;
+  readonly lostAtMs: number;
+  readonly services: ReadonlySet<ServiceKey>;
+}
+
+/** The open Watch streams, and those that ended a moment ago. */
+export class WatchSessions implements WatchService {
+  readonly replicaId: string;
+  readonly epoch: number;
+  readonly heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  readonly #clock: Clock;
+  readonly #hub: DiscoveryHub;
+  readonly #progressed: (key: ServiceKey) => void;
+  readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
+  readonly #lost = new Map<string, LostAgent>();
+  #cancelBeat: () => void;
+  #slot = 0;
+  #opened = 0;
+  #isDraining = false;
+
+  constructor(options: {
+    readonly replicaId: string;
+    readonly clock: Clock;
+    readonly hub: DiscoveryHub;
+    readonly progressed: (key: ServiceKey) => void;
+  }) {
+    this.replicaId = options.replicaId;
+    this.epoch = options.hub.epoch;
+    this.#clock = options.clock;
+    this.#hub = options.hub;
+    this.#progressed = options.progressed;
+    this.#cancelBeat = this.#scheduleBeat();
+  }
+
+  open(hello: WatchHello, sink: WatchSink): WatchSession {
+    if (this.#isDraining) {
+      throw new MeshError("DRAINING", "this replica is shutting down; watch another one", {
+        retryAfterMs: 1_000,
+      });
+    }
+    if (this.#hub.watchers.size >= MAX_WATCHERS) {
+      throw new MeshError(
+        "LIMIT_REACHED",
+        `this replica serves ${MAX_WATCHERS} Watch streams already; watch another one`,
+        {
+          quota: { subject: "watch-streams", description: `${MAX_WATCHERS} streams a replica` },
+          retryAfterMs: 2_000,
+        },
+      );
+    }
+    const watcher = new Watcher(hello, sink, this.#clock.nowMs());
+    const slot = this.#slots[this.#opened++ % HEARTBEAT_SLOTS];
+    slot?.add(watcher);
+    this.#hub.watchers.add(watcher);
+    return new OpenWatch(watcher, this.#hub, this.#clock, this.#progressed, (isGoodbye) => {
+      slot?.delete(watcher);
+      this.#closed(watcher, isGoodbye);
+    });
+  }
+
+  /** Data-plane agents that watched the service, left without a goodbye, and are not back. */
+  lostFrom(key: ServiceKey, nowMs: number): { agentId: string; lostForMs: number }[] {
+    const lost: { agentId: string; lostForMs: number }[] = [];
+    for (const [agentId, agent] of this.#lost) {
+      const lostForMs = nowMs - agent.lostAtMs;
+      if (lostForMs >= LOST_AGENT_MS) this.#lost.delete(agentId);
+      else if (agent.services.has(key) && !this.#isBack(agentId, key))
+        lost.push({ agentId, lostForMs });
+    }
+    return lost;
+  }
+
+  lostAgents(nowMs: number): LostAgent[] {
+    for (const [agentId, { lostAtMs }] of this.#lost) {
+      if (nowMs - lostAtMs >= LOST_AGENT_MS) this.#lost.delete(agentId);
+    }
+    return [...this.#lost.values()];
+  }
+
+  /** Asks every agent to go elsewhere. */
+  drain(retryAfterMs: number): void {
+    this.#isDraining = true;
+    for (const { sink } of this.#hub.watchers)
+      sink.drain(retryAfterMs, "the server is shutting down");
+  }
+
+  end(): void {
+    this.#cancelBeat();
+    for (const { sink } of [...this.#hub.watchers]) sink.end();
+  }
+
+  #isBack(agentId: string, key: ServiceKey): boolean {
+    for (const { owner } of this.#hub.viewOf(key).subscribers) {
+      if (owner.agentId === agentId) return true;
+    }
+    return false;
+  }
+
+  #closed(watcher: Watcher, isGoodbye: boolean): void {
+    const services = new Set(watcher.subscriptions.keys());
+    this.#hub.leave(watcher);
+    if (watcher.isDataPlane && !isGoodbye && services.size > 0) {
+      this.#lost.delete(watcher.agentId);
+      this.#lost.set(watcher.agentId, {
+        hello: watcher.hello,
+        lostAtMs: this.#clock.nowMs(),
+        services,
+      });
+      if (this.#lost.size > MAX_WATCHERS) this.#forgetOldest();
+    }
+    for (const key of services) this.#progressed(key);
+  }
+
+  #forgetOldest(): void {
+    for (const agentId of this.#lost.keys()) {
+      this.#lost.delete(agentId);
+      return;
+    }
+  }
+
+  #scheduleBeat(): () => void {
+    return this.#clock.after(HEARTBEAT_INTERVAL_MS / HEARTBEAT_SLOTS, () => {
+      const slot = this.#slots[this.#slot++ % HEARTBEAT_SLOTS];
+      for (const watcher of slot ?? []) if (watcher.isWritable) watcher.sink.heartbeat();
+      this.#hub.cutSilent(this.#clock.nowMs());
+      this.#cancelBeat = this.#scheduleBeat();
+    });
+  }
+}
+
+class OpenWatch implements WatchSession {
+  readonly #watcher: Watcher;
+  readonly #hub: DiscoveryHub;
+  readonly #clock: Clock;
+  readonly #progressed: (key: ServiceKey) => void;
+  readonly #forget: (isGoodbye: boolean) => void;
+  #isClosed = false;
+
+  constructor(
+    watcher: Watcher,
+    hub: DiscoveryHub,
+    clock: Clock,
+    progressed: (key: ServiceKey) => void,
+    forget: (isGoodbye: boolean) => void,
+  ) {
+    this.#watcher = watcher;
+    this.#hub = hub;
+    this.#clock = clock;
+    this.#progressed = progressed;
+    this.#forget = forget;
+  }
+
+  subscribe(requests: readonly SubscriptionRequest[]): void {
+    if (this.#watcher.subscriptions.size + requests.length > MAX_SUBSCRIPTIONS) {
+      throw new MeshError(
+        "LIMIT_REACHED",
+        `a stream may subscribe to ${MAX_SUBSCRIPTIONS} services; subscribe to all instead`,
+        {
+          quota: {
+            subject: "subscriptions",
+            description: `${MAX_SUBSCRIPTIONS} services a stream`,
+          },
+        },
+      );
+    }
+    for (const { namespace, service, resume } of requests) {
+      this.#hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
+    }
+  }
+
+  subscribeAll(): void {
+    this.#hub.subscribeAll(this.#watcher);
+  }
+
+  unsubscribe(requests: readonly SubscriptionRequest[]): void {
+    for (const { namespace, service } of requests) {
+      const key = serviceKey(namespace, service);
+      this.#hub.unsubscribe(this.#watcher, key);
+      this.#progressed(key);
+    }
+  }
+
+  acknowledge(acks: readonly ResourceAck[]): void {
+    const nowMs = this.#clock.nowMs();
+    for (const ack of acks) {
+      const key = keyOf(ack.nonce);
+      const subscription = this.#watcher.subscriptions.get(key);
+      if (subscription === undefined) continue;
+      subscription.acked(ack, nowMs);
+      this.#progressed(key);
+    }
+    if (this.#watcher.dirtyCount > 0) this.#hub.pump(this.#watcher);
+  }
+
+  reportInFlight(reports: readonly InFlightReport[]): void {
+    for (const report of reports) {
+      this.#watcher.reported(report);
+      this.#progressed(serviceKey(report.namespace, report.service));
+    }
+  }
+
+  writable(): void {
+    this.#watcher.isWritable = true;
+    this.#hub.pump(this.#watcher);
+  }
+
+  closed(isGoodbye: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#forget(isGoodbye);
+  }
+}
+
+function keyOf(nonce: Nonce): ServiceKey {
+  return serviceKey(nonce.namespace, nonce.service);
+}

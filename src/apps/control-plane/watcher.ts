@@ -1,0 +1,70 @@
+import type { ServiceView } from "../../core/discovery/service-view.ts";
+import { Subscription, WatcherState } from "../../core/discovery/subscription.ts";
+import type { ServiceKey } from "../../core/model/names.ts";
+import type { WatchHello, WatchSink } from "../../ports/watch-service.ts";
+
+/** A subscription that knows the stream it is sent on. */
+export class StreamSubscription extends Subscription {
+  readonly owner: Watcher;
+
+  constructor(owner: Watcher, view: ServiceView) {
+    super(owner, view);
+    this.owner = owner;
+  }
+}
+
+/** One Watch stream: cursors, and which of them lag. */
+export class Watcher extends WatcherState {
+  readonly hello: WatchHello;
+  readonly sink: WatchSink;
+  readonly openedAtMs: number;
+  readonly subscriptions = new Map<ServiceKey, StreamSubscription>();
+  #dirty: Set<StreamSubscription> | undefined;
+
+  constructor(hello: WatchHello, sink: WatchSink, nowMs: number) {
+    super(hello.agentId, hello.isDataPlane, nowMs);
+    this.hello = hello;
+    this.sink = sink;
+    this.openedAtMs = nowMs;
+  }
+
+  get dirtyCount(): number {
+    return this.#dirty?.size ?? 0;
+  }
+
+  add(view: ServiceView): StreamSubscription {
+    const subscription = new StreamSubscription(this, view);
+    this.subscriptions.set(view.key, subscription);
+    return subscription;
+  }
+
+  remove(subscription: StreamSubscription, nowMs: number): void {
+    subscription.release(nowMs);
+    this.clean(subscription);
+    this.subscriptions.delete(subscription.view.key);
+  }
+
+  markDirty(subscription: StreamSubscription): void {
+    subscription.isDirty = true;
+    this.#dirty ??= new Set();
+    this.#dirty.add(subscription);
+  }
+
+  clean(subscription: StreamSubscription): void {
+    subscription.isDirty = false;
+    this.#dirty?.delete(subscription);
+    // Most watchers are even most of the time: they should not own an empty Set.
+    if (this.#dirty?.size === 0) this.#dirty = undefined;
+  }
+
+  /** The lagging subscription to serve next: deltas (which carry drains and removals) before snapshots. */
+  nextDirty(): StreamSubscription | undefined {
+    let first: StreamSubscription | undefined;
+    for (const subscription of this.#dirty ?? []) {
+      const isDelta = subscription.chunks === undefined && subscription.sentVersion >= 0;
+      if (isDelta) return subscription;
+      first ??= subscription;
+    }
+    return first;
+  }
+}

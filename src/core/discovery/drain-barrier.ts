@@ -1,0 +1,92 @@
+import type { InstanceId, RegistrationId } from "../model/names.ts";
+import type { ServiceView } from "./service-view.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** So long a lost agent may still be sending by what it last knew. */
+export const LOST_AGENT_MS = 30_000;
+
+export type PendingKind =
+  | "not-acknowledged"
+  | "in-flight"
+  | "disconnected"
+  | "not-settled"
+  | "last-endpoint";
+
+/** Who holds a drain up, and why. */
+export interface PendingAgent {
+  readonly agentId: string;
+  readonly kind: PendingKind;
+  readonly detail: string;
+}
+
+export interface BarrierInput {
+  readonly view: ServiceView;
+  readonly instanceId: InstanceId;
+  readonly registrationId: RegistrationId;
+  /** The version that says `draining`. */
+  readonly drainVersion: number;
+  /** Of all watchers of the service. */
+  readonly subscriptions: Iterable<Subscription>;
+  /** Agents that watched the service and are gone for less than LOST_AGENT_MS. */
+  readonly lost: Iterable<{ readonly agentId: string; readonly lostForMs: number }>;
+  readonly replicaId: string;
+  /** 0 once this replica has settled. */
+  readonly settlesInMs: number;
+}
+
+/**
+ * Who may still send a request to a draining instance, or waits for an answer of it. Empty
+ * means that the process may be killed: the barrier would rather wait than be wrong.
+ */
+export function pendingAgents(input: BarrierInput): PendingAgent[] {
+  const pending: PendingAgent[] = [];
+  let agentCount = 0;
+  for (const subscription of input.subscriptions) {
+    if (!subscription.watcher.isDataPlane) continue;
+    agentCount++;
+    const reason = whyPending(subscription, input);
+    if (reason !== undefined) pending.push(reason);
+  }
+  for (const { agentId, lostForMs } of input.lost) {
+    agentCount++;
+    pending.push({
+      agentId,
+      kind: "disconnected",
+      detail: `its stream broke ${seconds(lostForMs)} ago; it counts for ${seconds(LOST_AGENT_MS)}`,
+    });
+  }
+  if (agentCount > 0 && !input.view.hasOther(input.instanceId)) {
+    pending.push({
+      agentId: input.replicaId,
+      kind: "last-endpoint",
+      detail: "no other instance can take its requests, so agents still pick it; start one first",
+    });
+  }
+  if (input.settlesInMs > 0) {
+    pending.push({
+      agentId: input.replicaId,
+      kind: "not-settled",
+      detail: `the server started a moment ago and may not know all agents; it settles in ${seconds(input.settlesInMs)}`,
+    });
+  }
+  return pending;
+}
+
+function whyPending(subscription: Subscription, input: BarrierInput): PendingAgent | undefined {
+  const { agentId, inFlight } = subscription.watcher;
+  if (subscription.ackedVersion < input.drainVersion) {
+    const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${input.drainVersion}`;
+    return { agentId, kind: "not-acknowledged", detail };
+  }
+  const count = inFlight.get(input.registrationId);
+  if (count === 0) return undefined;
+  const detail =
+    count === undefined
+      ? "it has not said yet that it is idle there"
+      : `${count} requests in flight`;
+  return { agentId, kind: "in-flight", detail };
+}
+
+function seconds(ms: number): string {
+  return `${Math.ceil(ms / 1_000)} s`;
+}

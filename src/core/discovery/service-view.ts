@@ -1,0 +1,184 @@
+import { type Digest, digestAdd, digestRemove, EMPTY_DIGEST } from "../model/digest.ts";
+import type { Endpoint, Removal } from "../model/endpoint.ts";
+import type { ServiceDefaults } from "../model/instance.ts";
+import type { InstanceId, ServiceKey } from "../model/names.ts";
+import type { EndpointsUpdate, ServiceUpdate } from "./update.ts";
+
+/**
+ * How many changes a service remembers at least. An agent that was away for longer gets a
+ * snapshot; a removal is remembered for as long as its change.
+ */
+const MIN_RING = 256;
+
+/** Snapshots travel in chunks of at most this size, so that one slow stream blocks nobody. */
+export const MAX_CHUNK_BYTES = 256 * 1024;
+
+interface Versioned<T> {
+  readonly item: T;
+  readonly version: number;
+}
+
+/**
+ * What agents should know of one service, with enough history to tell each of them only
+ * what changed since its cursor. Versions are the replica's one sequence.
+ */
+export class ServiceView {
+  readonly key: ServiceKey;
+  readonly namespace: string;
+  readonly service: string;
+  /** Of the newest change of endpoints; 0 when there never was one. */
+  version = 0;
+  /** Of the newest change of the service's record. */
+  serviceVersion = 0;
+  digest: Digest = EMPTY_DIGEST;
+  defaults: ServiceDefaults | undefined;
+  /** True once anybody registered. */
+  exists = false;
+  readonly #endpoints = new Map<InstanceId, Versioned<Endpoint>>();
+  readonly #removals = new Map<InstanceId, Versioned<Removal>>();
+  readonly #ring: Versioned<InstanceId>[] = [];
+  /** Deltas are possible from this version on. */
+  #floor = 0;
+
+  constructor(key: ServiceKey, namespace: string, service: string, version: number) {
+    this.key = key;
+    this.namespace = namespace;
+    this.service = service;
+    this.#floor = version;
+  }
+
+  get size(): number {
+    return this.#endpoints.size;
+  }
+
+  /** True when somebody else could take the requests of `id`. */
+  hasOther(id: InstanceId): boolean {
+    for (const { item } of this.#endpoints.values()) {
+      const isUsable = item.state === "healthy" || item.state === "suspect";
+      if (item.id !== id && isUsable && item.weight > 0) return true;
+    }
+    return false;
+  }
+
+  upsert(endpoint: Endpoint, version: number): void {
+    const former = this.#endpoints.get(endpoint.id);
+    if (former !== undefined) this.digest = digestRemove(this.digest, former.item.hash);
+    this.digest = digestAdd(this.digest, endpoint.hash);
+    this.#endpoints.set(endpoint.id, { item: endpoint, version });
+    this.#removals.delete(endpoint.id);
+    this.exists = true;
+    this.#remember(endpoint.id, version);
+  }
+
+  remove(removal: Removal, version: number): void {
+    const former = this.#endpoints.get(removal.id);
+    if (former !== undefined) {
+      this.digest = digestRemove(this.digest, former.item.hash);
+      this.#endpoints.delete(removal.id);
+    }
+    this.#removals.set(removal.id, { item: removal, version });
+    this.#remember(removal.id, version);
+  }
+
+  setDefaults(defaults: ServiceDefaults | undefined, version: number): void {
+    this.defaults = defaults;
+    this.serviceVersion = version;
+    this.exists = true;
+  }
+
+  /** Endpoints ordered by id, so that the same set gives the same bytes. */
+  endpoints(): Endpoint[] {
+    return [...this.#endpoints.values()]
+      .map(({ item }) => item)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  canDeltaFrom(version: number): boolean {
+    return version >= this.#floor && version <= this.version;
+  }
+
+  /** What happened after `fromVersion`; each id once. */
+  delta(fromVersion: number, settled: boolean): EndpointsUpdate {
+    const upserts: Endpoint[] = [];
+    const removals: Removal[] = [];
+    const seen = new Set<InstanceId>();
+    for (let i = this.#ring.length - 1; i >= 0; i--) {
+      const change = this.#ring[i];
+      if (change === undefined || change.version <= fromVersion) break;
+      if (seen.has(change.item)) continue;
+      seen.add(change.item);
+      const endpoint = this.#endpoints.get(change.item);
+      const removal = this.#removals.get(change.item);
+      if (endpoint !== undefined) upserts.push(endpoint.item);
+      else if (removal !== undefined) removals.push(removal.item);
+    }
+    return { ...this.#header("delta", settled), fromVersion, upserts, removals };
+  }
+
+  /** The whole set in chunks; `absent` when it is empty. */
+  snapshot(settled: boolean, sizeOf: (endpoint: Endpoint) => number): EndpointsUpdate[] {
+    const all = this.endpoints();
+    if (all.length === 0) return [this.#header("absent", settled)];
+    const chunks: Endpoint[][] = [[]];
+    let bytes = 0;
+    for (const endpoint of all) {
+      const size = sizeOf(endpoint) + 4;
+      if (bytes + size > MAX_CHUNK_BYTES - 1024 && bytes > 0) {
+        chunks.push([]);
+        bytes = 0;
+      }
+      chunks.at(-1)?.push(endpoint);
+      bytes += size;
+    }
+    return chunks.map((upserts, chunk) => ({
+      ...this.#header("snapshot", settled),
+      upserts,
+      chunk,
+      isLastChunk: chunk === chunks.length - 1,
+    }));
+  }
+
+  /** An answer without content: `pending`, `resumed` or `absent`. */
+  notice(kind: "pending" | "resumed" | "absent", settled: boolean): EndpointsUpdate {
+    return this.#header(kind, settled);
+  }
+
+  record(settled: boolean): ServiceUpdate {
+    const { namespace, service, defaults } = this;
+    return { type: "service", namespace, service, version: this.serviceVersion, settled, defaults };
+  }
+
+  #header(kind: EndpointsUpdate["kind"], settled: boolean): EndpointsUpdate {
+    return {
+      type: "endpoints",
+      kind,
+      namespace: this.namespace,
+      service: this.service,
+      fromVersion: 0,
+      version: this.version,
+      chunk: 0,
+      isLastChunk: true,
+      settled,
+      exists: this.exists,
+      upserts: [],
+      removals: [],
+      digest: this.digest,
+    };
+  }
+
+  #remember(id: InstanceId, version: number): void {
+    this.version = version;
+    this.#ring.push({ item: id, version });
+    const limit = Math.max(MIN_RING, 2 * this.#endpoints.size);
+    // Trimmed in bulk: shifting a large array on every change would cost its length each time.
+    if (this.#ring.length > 2 * limit) this.#trim(this.#ring.length - limit);
+  }
+
+  #trim(count: number): void {
+    for (const { item, version } of this.#ring.splice(0, count)) {
+      this.#floor = version;
+      const removal = this.#removals.get(item);
+      if (removal !== undefined && removal.version <= version) this.#removals.delete(item);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { ServiceKey } from "../model/names.ts";
+import type { LeaseGroup } from "./lease.ts";
+import type { InstanceRecord } from "./record.ts";
+import type { Registry } from "./registry.ts";
+import type { ScopeCount, SelfPreservation } from "./self-preservation.ts";
+
+/** How often leases are looked at. */
+export const EXPIRY_INTERVAL_MS = 1_000;
+
+/** A pause of more than three intervals was ours, not our clients'. */
+const MAX_GAP_MS = 3 * EXPIRY_INTERVAL_MS;
+
+/** When a round ran, on both clocks. */
+export interface RoundTime {
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/**
+ * True when this process stood still (GC, SIGSTOP, suspend) between two rounds: whoever
+ * seems silent may have spoken meanwhile. Monotonic time stops while a machine sleeps; wall
+ * time does not, so both are asked. A step of the wall clock alone looks the same and costs
+ * one lease of patience.
+ */
+export function wasPaused(last: RoundTime, now: RoundTime): boolean {
+  return now.nowMs - last.nowMs > MAX_GAP_MS || now.wallMs - last.wallMs > MAX_GAP_MS;
+}
+
+/** Every lease runs anew from now. */
+export function rearmAll(registry: Registry, nowMs: number): void {
+  for (const group of registry.leases.groups()) group.heardAtMs = nowMs;
+}
+
+/** One round: what is due goes, unless so much is silent that we are not believed. */
+export function expireDue(registry: Registry, guard: SelfPreservation, time: RoundTime): number {
+  const due = registry.leases.takeDue(time.nowMs);
+  if (due.length === 0) {
+    if (guard.frozenScopes().length > 0) review(registry, guard, [], time.nowMs);
+    return 0;
+  }
+  review(registry, guard, due, time.nowMs);
+  let expired = 0;
+  for (const group of due) {
+    for (const record of [...group.members]) {
+      expired += expireOne(registry, guard, record, time) ? 1 : 0;
+    }
+    // Kept members are looked at again in the next round; a beat makes them well at once.
+    if (group.members.size > 0) registry.leases.add(group);
+  }
+  return expired;
+}
+
+function expireOne(
+  registry: Registry,
+  guard: SelfPreservation,
+  record: InstanceRecord,
+  time: RoundTime,
+): boolean {
+  const { service } = record;
+  const silentMs = record.isSuspect ? time.nowMs - record.suspectSinceMs : 0;
+  const isLast = service.records.size === 1;
+  if (!guard.mayExpire(service.key, isLast, silentMs, time.nowMs)) {
+    registry.suspect(record, time.nowMs);
+    return false;
+  }
+  registry.remove(record, "expired", time.nowMs, time.wallMs);
+  guard.expired(service.key, time.nowMs);
+  return true;
+}
+
+/** Counts who is overdue, so that the first of many silent instances is not lost before the rest is noticed. */
+function review(
+  registry: Registry,
+  guard: SelfPreservation,
+  due: readonly LeaseGroup[],
+  nowMs: number,
+): void {
+  const services = new Map<ServiceKey, { total: number; overdue: number }>();
+  let overdue = 0;
+  const count = (group: LeaseGroup): void => {
+    if (!group.isOverdue(nowMs)) return;
+    for (const { service } of group.members) {
+      overdue++;
+      const scope = services.get(service.key);
+      if (scope === undefined)
+        services.set(service.key, { total: service.records.size, overdue: 1 });
+      else scope.overdue++;
+    }
+  };
+  for (const group of due) count(group);
+  for (const group of registry.leases.groups()) count(group);
+  const fleet: ScopeCount = { total: registry.instanceCount, overdue };
+  guard.review(fleet, services, nowMs);
+}

@@ -1,0 +1,62 @@
+import type { RemovalReason } from "../model/endpoint.ts";
+import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
+
+/**
+ * Keeps what ended from coming back. `registration` fences a process for good
+ * (deregistered, superseded, evicted); `generation` fences its attachments up to one, so
+ * that an expired client comes back by attaching anew.
+ */
+export interface Fence {
+  readonly serviceKey: ServiceKey;
+  readonly instanceId: InstanceId;
+  readonly registrationId: RegistrationId;
+  readonly kind: "registration" | "generation";
+  /** Highest generation that is fenced; meaningful with kind `generation`. */
+  readonly generation: number;
+  /** When it was fenced, in hybrid logical time. */
+  readonly hlc: number;
+  readonly reason: RemovalReason;
+}
+
+/** Longer than any client sleeps without noticing; 100,000 bound the memory to some 30 MB. */
+export const FENCE_TTL_MS = 3_600_000;
+export const MAX_FENCES = 100_000;
+
+export class Fences {
+  /** Oldest first: a Map keeps the order of insertion. */
+  readonly #byRegistration = new Map<string, { readonly fence: Fence; readonly atMs: number }>();
+
+  /** @param nowMs local monotonic time: fences are forgotten by age. */
+  add(fence: Fence, nowMs: number): void {
+    const key = fenceKey(fence.serviceKey, fence.instanceId, fence.registrationId);
+    this.#byRegistration.delete(key);
+    this.#byRegistration.set(key, { fence, atMs: nowMs });
+    if (this.#byRegistration.size > MAX_FENCES) this.#dropOldest();
+  }
+
+  find(service: ServiceKey, id: InstanceId, registration: RegistrationId): Fence | undefined {
+    return this.#byRegistration.get(fenceKey(service, id, registration))?.fence;
+  }
+
+  forgetOlderThan(nowMs: number): void {
+    for (const [key, { atMs }] of this.#byRegistration) {
+      if (nowMs - atMs < FENCE_TTL_MS) return;
+      this.#byRegistration.delete(key);
+    }
+  }
+
+  all(): Fence[] {
+    return [...this.#byRegistration.values()].map(({ fence }) => fence);
+  }
+
+  #dropOldest(): void {
+    for (const key of this.#byRegistration.keys()) {
+      this.#byRegistration.delete(key);
+      return;
+    }
+  }
+}
+
+function fenceKey(service: ServiceKey, id: InstanceId, registration: RegistrationId): string {
+  return `${service}/${id}/${registration}`;
+}

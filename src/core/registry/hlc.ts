@@ -1,0 +1,24 @@
+/**
+ * Hybrid logical clock: wall milliseconds x 1,024 + a counter, in one safe integer (until the
+ * year 2248). Orders registrations of different processes; never used for timers.
+ * Source: Kulkarni et al., "Logical Physical Clocks", 2014.
+ */
+const TICKS_PER_MS = 1024;
+
+/** Larger than this ahead of our wall clock, a foreign time is not believed: it would win for ever. */
+const MAX_AHEAD_MS = 5_000;
+
+/** The next time: after `last`, and not before the wall clock. */
+export function nextHlc(last: number, wallMs: number): number {
+  return Math.max(last + 1, Math.floor(wallMs) * TICKS_PER_MS);
+}
+
+/** Whole milliseconds since 1970. */
+export function hlcWallMs(hlc: number): number {
+  return Math.floor(hlc / TICKS_PER_MS);
+}
+
+/** True for a time that a well-meaning peer can have issued. */
+export function isPlausibleHlc(hlc: number, wallMs: number): boolean {
+  return Number.isSafeInteger(hlc) && hlc > 0 && hlcWallMs(hlc) <= wallMs + MAX_AHEAD_MS;
+}

@@ -1,0 +1,85 @@
+import type { InstanceRecord } from "./record.ts";
+
+/** Three missed renewals at 5 s, so that one lost packet or one long GC pause removes nobody. */
+export const DEFAULT_LEASE_MS = 15_000;
+
+/** How often a client renews a lease of `leaseMs`: a third of it. */
+export function renewIntervalMs(leaseMs: number): number {
+  return Math.max(1_000, Math.floor(leaseMs / 3));
+}
+
+/**
+ * Leases of one length that one client keeps: a session renews thousands of instances by
+ * touching one number. Leases run from the last message heard, never from the connection.
+ */
+export class LeaseGroup {
+  readonly leaseMs: number;
+  /** The Attach session that keeps it; empty for unary registrations. */
+  readonly sessionId: string;
+  readonly members = new Set<InstanceRecord>();
+  heardAtMs: number;
+  /** True while a member may be suspect, so that an ordinary beat need not look at members. */
+  hasSuspects = false;
+
+  constructor(leaseMs: number, sessionId: string, nowMs: number) {
+    this.leaseMs = leaseMs;
+    this.sessionId = sessionId;
+    this.heardAtMs = nowMs;
+  }
+
+  get dueAtMs(): number {
+    return this.heardAtMs + this.leaseMs;
+  }
+
+  /** Silent for two thirds of the lease: two renewals are missing. */
+  isOverdue(nowMs: number): boolean {
+    return nowMs - this.heardAtMs > (this.leaseMs * 2) / 3;
+  }
+}
+
+/** Whole seconds: a lease may end up to one second late, never early. */
+const SLOT_MS = 1_000;
+
+/**
+ * Finds the groups that are due without looking at the others: a hashed timing wheel whose
+ * slots are re-checked lazily, so that a renewal costs nothing here.
+ * Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987.
+ */
+export class LeaseWheel {
+  readonly #slots = new Map<number, LeaseGroup[]>();
+  #nextSlot: number | undefined;
+
+  add(group: LeaseGroup): void {
+    this.#insert(group, Math.ceil(group.dueAtMs / SLOT_MS));
+  }
+
+  /** Groups whose lease ran out by `nowMs`. The caller adds a group again that still has members. */
+  takeDue(nowMs: number): LeaseGroup[] {
+    const due: LeaseGroup[] = [];
+    const lastSlot = Math.floor(nowMs / SLOT_MS);
+    for (let slot = this.#nextSlot ?? lastSlot; slot <= lastSlot; slot++) {
+      const groups = this.#slots.get(slot);
+      if (groups === undefined) continue;
+      this.#slots.delete(slot);
+      for (const group of groups) {
+        if (group.members.size === 0) continue;
+        if (group.dueAtMs <= nowMs) due.push(group);
+        else this.#insert(group, Math.max(lastSlot + 1, Math.ceil(group.dueAtMs / SLOT_MS)));
+      }
+    }
+    this.#nextSlot = lastSlot + 1;
+    return due;
+  }
+
+  *groups(): Iterable<LeaseGroup> {
+    for (const groups of this.#slots.values()) yield* groups;
+  }
+
+  #insert(group: LeaseGroup, slot: number): void {
+    const at = Math.max(slot, this.#nextSlot ?? slot);
+    const groups = this.#slots.get(at);
+    if (groups === undefined) this.#slots.set(at, [group]);
+    else groups.push(group);
+    if (this.#nextSlot === undefined || at < this.#nextSlot) this.#nextSlot = at;
+  }
+}

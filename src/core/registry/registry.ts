@@ -1,0 +1,292 @@
+import type { RemovalReason } from "../model/endpoint.ts";
+import type { Health, Instance, ServiceDefaults } from "../model/instance.ts";
+import {
+  type InstanceId,
+  type RegistrationId,
+  type ServiceKey,
+  serviceKey,
+} from "../model/names.ts";
+import {
+  DEFAULT_REGISTRY_LIMITS,
+  deriveId,
+  type RegisterInput,
+  type RegisterRefusal,
+  type RegistryLimits,
+  refusalOf,
+} from "./admission.ts";
+import { type Fence, Fences } from "./fences.ts";
+import { isPlausibleHlc, nextHlc } from "./hlc.ts";
+import { type LeaseGroup, LeaseWheel } from "./lease.ts";
+import { InstanceRecord } from "./record.ts";
+import { ServiceEntry } from "./service-entry.ts";
+
+/** Learns what changed, at once and in order. */
+export interface RegistryListener {
+  upserted(record: InstanceRecord): void;
+  removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void;
+  serviceChanged(service: ServiceEntry): void;
+}
+
+/** So long "nobody is there" is told apart from "nobody ever was". */
+const EMPTY_SERVICE_TTL_MS = 3_600_000;
+
+/** Whose lease; without a registrationId, whoever holds the id. */
+export interface LeaseKey {
+  readonly service: ServiceKey;
+  readonly instanceId: InstanceId;
+  readonly registrationId: RegistrationId | "";
+}
+
+export type RegisterResult =
+  | { readonly kind: "registered"; readonly record: InstanceRecord }
+  | RegisterRefusal;
+
+export type LeaseResult = "renewed" | "not-found" | "superseded";
+
+/** Which instances exist. Deterministic: time comes as arguments, effects go to the listener. */
+export class Registry {
+  readonly services = new Map<ServiceKey, ServiceEntry>();
+  readonly fences = new Fences();
+  readonly leases = new LeaseWheel();
+  readonly #limits: RegistryLimits;
+  readonly #listener: RegistryListener;
+  #instanceCount = 0;
+  #hlc = 0;
+
+  constructor(listener: RegistryListener, limits: RegistryLimits = DEFAULT_REGISTRY_LIMITS) {
+    this.#listener = listener;
+    this.#limits = limits;
+  }
+
+  get instanceCount(): number {
+    return this.#instanceCount;
+  }
+
+  get hlc(): number {
+    return this.#hlc;
+  }
+
+  /** After a restart: no time that this replica issued before may come again. */
+  advanceHlc(hlc: number): void {
+    this.#hlc = Math.max(this.#hlc, hlc);
+  }
+
+  /** Creates or replaces. `group` is the session's for its lease length, or a new one for a unary call. */
+  register(
+    input: RegisterInput,
+    groupFor: (leaseMs: number) => LeaseGroup,
+    time: { readonly nowMs: number; readonly wallMs: number },
+  ): RegisterResult {
+    const key = serviceKey(input.instance.namespace, input.instance.service);
+    const entry = this.services.get(key);
+    const existing = entry?.records.get(input.instance.id);
+    const registrationId =
+      input.instance.registrationId || deriveId(this.fences, key, input.instance);
+    const refusal = refusalOf({
+      registry: this,
+      limits: this.#limits,
+      key,
+      input,
+      registrationId,
+      entry,
+      existing,
+    });
+    if (refusal !== undefined) return refusal;
+
+    const isSameProcess = existing?.instance.registrationId === registrationId;
+    if (existing !== undefined && !isSameProcess)
+      this.remove(existing, "superseded", time.nowMs, time.wallMs);
+    const generation = this.#generation(input.instance, existing, key, registrationId);
+    const group = groupFor(input.instance.leaseMs);
+    const service = entry ?? this.#newService(key, input.instance);
+    const instance = canonical(service, input.instance, registrationId, generation);
+    if (existing !== undefined && isSameProcess) {
+      return this.#replace(existing, instance, input.defaults, group);
+    }
+    const hlc = this.#firstHlc(input, time.wallMs);
+    const record = new InstanceRecord(service, instance, hlc, group);
+    // A new process starts undrained, under a revision that no agent has seen yet.
+    record.operatorRevision = existing === undefined ? 0 : existing.operatorRevision + 1;
+    record.defaults = input.defaults;
+    record.refresh();
+    this.#insert(record);
+    return { kind: "registered", record };
+  }
+
+  find(lease: LeaseKey): InstanceRecord | undefined {
+    const record = this.services.get(lease.service)?.records.get(lease.instanceId);
+    if (record === undefined || lease.registrationId === "") return record;
+    return record.instance.registrationId === lease.registrationId ? record : undefined;
+  }
+
+  /** What a lease that `find` misses came to. */
+  whyMissing(lease: LeaseKey): "not-found" | "superseded" {
+    if (lease.registrationId === "") return "not-found";
+    const fence = this.fences.find(lease.service, lease.instanceId, lease.registrationId);
+    if (fence?.kind === "registration" && fence.reason !== "deregistered") return "superseded";
+    const holder = this.services.get(lease.service)?.records.get(lease.instanceId);
+    return holder === undefined ? "not-found" : "superseded";
+  }
+
+  renew(lease: LeaseKey, nowMs: number): LeaseResult {
+    const record = this.find(lease);
+    if (record === undefined) return this.whyMissing(lease);
+    this.heard(record.group, nowMs);
+    return "renewed";
+  }
+
+  /** A message came: every lease of the group runs anew. */
+  heard(group: LeaseGroup, nowMs: number): void {
+    group.heardAtMs = nowMs;
+    if (!group.hasSuspects) return;
+    group.hasSuspects = false;
+    for (const record of group.members) if (record.isSuspect) this.#setSuspect(record, false, 0);
+  }
+
+  setHealth(record: InstanceRecord, health: Health): void {
+    if (record.instance.health === health) return;
+    record.instance = { ...record.instance, health };
+    if (record.refresh()) this.#listener.upserted(record);
+  }
+
+  /** Marks a silent instance whose expiry is frozen. */
+  suspect(record: InstanceRecord, nowMs: number): void {
+    if (record.isSuspect) return;
+    record.group.hasSuspects = true;
+    this.#setSuspect(record, true, nowMs);
+  }
+
+  /** @returns the operator revision after it. */
+  setDraining(record: InstanceRecord, isDraining: boolean): number {
+    if (record.isDraining === isDraining) return record.operatorRevision;
+    record.isDraining = isDraining;
+    record.operatorRevision++;
+    if (record.refresh()) this.#listener.upserted(record);
+    return record.operatorRevision;
+  }
+
+  remove(record: InstanceRecord, reason: RemovalReason, nowMs: number, wallMs: number): Fence {
+    const { service, instance } = record;
+    const fence: Fence = {
+      serviceKey: service.key,
+      instanceId: instance.id,
+      registrationId: instance.registrationId,
+      kind: reason === "expired" ? "generation" : "registration",
+      generation: instance.generation,
+      hlc: this.#tick(wallMs),
+      reason,
+    };
+    this.fences.add(fence, nowMs);
+    service.records.delete(instance.id);
+    record.group.members.delete(record);
+    this.#instanceCount--;
+    if (service.records.size === 0) service.emptySinceMs = nowMs;
+    this.#listener.removed(record, reason, fence);
+    if (record.defaults !== undefined) this.#refreshDefaults(service);
+    return fence;
+  }
+
+  /** Puts back what was on disk, without asking who is right: it was accepted before. */
+  restore(record: InstanceRecord): void {
+    this.#insert(record);
+  }
+
+  serviceFor(namespace: string, name: string): ServiceEntry {
+    const key = serviceKey(namespace, name);
+    return this.services.get(key) ?? this.#newService(key, { namespace, service: name });
+  }
+
+  forgetOld(nowMs: number): void {
+    this.fences.forgetOlderThan(nowMs);
+    for (const service of this.services.values()) {
+      const isOld = service.emptySinceMs > 0 && nowMs - service.emptySinceMs > EMPTY_SERVICE_TTL_MS;
+      if (isOld && service.records.size === 0) this.services.delete(service.key);
+    }
+  }
+
+  #insert(record: InstanceRecord): void {
+    const { service } = record;
+    service.records.set(record.instance.id, record);
+    service.emptySinceMs = 0;
+    record.group.members.add(record);
+    this.#instanceCount++;
+    if (record.defaults !== undefined) this.#refreshDefaults(service);
+    this.#listener.upserted(record);
+  }
+
+  #replace(
+    record: InstanceRecord,
+    instance: Instance,
+    defaults: ServiceDefaults | undefined,
+    group: LeaseGroup,
+  ): RegisterResult {
+    if (record.group !== group) {
+      record.group.members.delete(record);
+      record.group = group;
+      group.members.add(record);
+    }
+    record.instance = instance;
+    record.isSuspect = false;
+    record.suspectSinceMs = 0;
+    const hadDefaults = record.defaults;
+    record.defaults = defaults;
+    if (hadDefaults !== defaults) this.#refreshDefaults(record.service);
+    if (record.refresh()) this.#listener.upserted(record);
+    return { kind: "registered", record };
+  }
+
+  #setSuspect(record: InstanceRecord, isSuspect: boolean, sinceMs: number): void {
+    record.isSuspect = isSuspect;
+    record.suspectSinceMs = sinceMs;
+    if (record.refresh()) this.#listener.upserted(record);
+  }
+
+  #refreshDefaults(service: ServiceEntry): void {
+    if (service.refreshDefaults()) this.#listener.serviceChanged(service);
+  }
+
+  #newService(key: ServiceKey, of: { namespace: string; service: string }): ServiceEntry {
+    const service = new ServiceEntry(key, of.namespace, of.service);
+    this.services.set(key, service);
+    return service;
+  }
+
+  #tick(wallMs: number): number {
+    this.#hlc = nextHlc(this.#hlc, wallMs);
+    return this.#hlc;
+  }
+
+  #firstHlc(input: RegisterInput, wallMs: number): number {
+    const claimed = input.firstRegisteredHlc;
+    if (claimed === undefined || !isPlausibleHlc(claimed, wallMs)) return this.#tick(wallMs);
+    this.advanceHlc(claimed);
+    return claimed;
+  }
+
+  #generation(
+    instance: Instance,
+    existing: InstanceRecord | undefined,
+    key: ServiceKey,
+    registrationId: RegistrationId,
+  ): number {
+    if (instance.generation > 0) return instance.generation;
+    if (existing?.instance.registrationId === registrationId) return existing.instance.generation;
+    return (this.fences.find(key, instance.id, registrationId)?.generation ?? 0) + 1;
+  }
+}
+
+/** Shares the service's strings, which arrive anew with every message. */
+function canonical(
+  service: ServiceEntry,
+  instance: Instance,
+  registrationId: RegistrationId,
+  generation: number,
+): Instance {
+  return {
+    ...instance,
+    namespace: service.namespace,
+    service: service.name,
+    registrationId,
+    generation,
+  };
+}

@@ -1,0 +1,159 @@
+import type { PendingKind } from "../../core/discovery/drain-barrier.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { splitServiceKey } from "../../core/model/names.ts";
+import { hlcWallMs } from "../../core/registry/hlc.ts";
+import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { LeaseResult as CoreLeaseResult } from "../../core/registry/registry.ts";
+import type { ServiceEntry } from "../../core/registry/service-entry.ts";
+import {
+  DrainOutcome,
+  type InstanceView,
+  LeaseResult,
+  PendingReason,
+  type RegistryServiceServer,
+} from "../../gen/weir/v1/registry.ts";
+import type { Service } from "../../gen/weir/v1/types.ts";
+import type { Authorizer, Principal, Verb } from "../../ports/authorizer.ts";
+import type { DrainResult, RegistryService } from "../../ports/registry-service.ts";
+import { durationToMs, msToDuration } from "../wire/duration.ts";
+import { endpointStateToWire } from "../wire/endpoint.ts";
+import { defaultsToWire, instanceToWire } from "../wire/instance.ts";
+import { attachHandler } from "./attach-handler.ts";
+import { authorize } from "./authorize.ts";
+import { unary } from "./handler.ts";
+import { leaseKeyFromWire, limitBatch, pageFromWire, serviceNameFromWire } from "./lease-keys.ts";
+import { registeredToWire, registrationFromWire } from "./registration.ts";
+
+/** A drain waits this long unless told otherwise; ten minutes are the longest patience a call may have. */
+const DEFAULT_DRAIN_MS = 30_000;
+const MAX_DRAIN_MS = 600_000;
+
+/** `weir.v1.RegistryService` over the program's registry. */
+export function registryHandlers(
+  service: RegistryService,
+  authorizer: Authorizer,
+): RegistryServiceServer {
+  const allow = (principal: Principal, verb: Verb, namespace: string, name: string): void =>
+    authorize(authorizer, principal, verb, namespace, name);
+  return {
+    register: unary((request, { principal }) => {
+      const input = registrationFromWire(request, "");
+      allow(principal, "register", input.instance.namespace, input.instance.service);
+      return registeredToWire(service.register(input));
+    }),
+    renew: unary(({ leases }, { principal }) => {
+      limitBatch(leases.length, "leases");
+      const keys = leases.map((lease, i) => leaseKeyFromWire(lease, `leases[${i}]`));
+      for (const { service: key } of keys) {
+        const name = splitServiceKey(key);
+        allow(principal, "register", name.namespace, name.service);
+      }
+      return { results: service.renew(keys).map((result) => LEASE_RESULT[result]) };
+    }),
+    deregister: unary(async ({ lease }, { principal }) => {
+      const key = leaseKeyFromWire(lease, "lease");
+      const name = splitServiceKey(key.service);
+      allow(principal, "deregister", name.namespace, name.service);
+      return { registrationId: await service.deregister(key) };
+    }),
+    drain: unary(async ({ lease, deadline }, { principal, signal }) => {
+      const key = leaseKeyFromWire(lease, "lease");
+      const name = splitServiceKey(key.service);
+      allow(principal, "drain", name.namespace, name.service);
+      const deadlineMs = durationToMs(deadline) ?? DEFAULT_DRAIN_MS;
+      if (deadlineMs < 0 || deadlineMs > MAX_DRAIN_MS) {
+        const description = `must be 0 s..${MAX_DRAIN_MS / 1_000} s`;
+        throw new MeshError("INVALID_ARGUMENT", `deadline ${description}`, {
+          violations: [{ field: "deadline", description }],
+        });
+      }
+      return drainToWire(await service.drain(key, deadlineMs, signal));
+    }),
+    undrain: unary(async ({ lease }, { principal }) => {
+      const key = leaseKeyFromWire(lease, "lease");
+      const name = splitServiceKey(key.service);
+      allow(principal, "drain", name.namespace, name.service);
+      return { operatorRevision: BigInt(await service.undrain(key)) };
+    }),
+    attach: attachHandler(service, authorizer),
+    listServices: unary((request, { principal }) => {
+      const { namespace } =
+        request.namespace === "" ? request : serviceNameFromWire({ ...request, service: "any" });
+      allow(principal, "list", namespace === "" ? "*" : namespace, "*");
+      const page = service.listServices(namespace, pageFromWire(request));
+      return { services: page.items.map(serviceToWire), nextPageToken: page.nextPageToken };
+    }),
+    listInstances: unary((request, { principal }) => {
+      const name = serviceNameFromWire(request);
+      allow(principal, "list", name.namespace, name.service);
+      const page = service.listInstances(
+        name.namespace,
+        name.service,
+        request.metadata,
+        pageFromWire(request),
+      );
+      return {
+        instances: page.items.map((record) => viewToWire(record, service.leaseRemainingMs(record))),
+        nextPageToken: page.nextPageToken,
+      };
+    }),
+  };
+}
+
+const LEASE_RESULT: Readonly<Record<CoreLeaseResult, LeaseResult>> = {
+  renewed: LeaseResult.LEASE_RESULT_RENEWED,
+  "not-found": LeaseResult.LEASE_RESULT_NOT_FOUND,
+  superseded: LeaseResult.LEASE_RESULT_SUPERSEDED,
+};
+
+const PENDING_REASON: Readonly<Record<PendingKind, PendingReason>> = {
+  "not-acknowledged": PendingReason.PENDING_REASON_NOT_ACKNOWLEDGED,
+  "in-flight": PendingReason.PENDING_REASON_IN_FLIGHT,
+  disconnected: PendingReason.PENDING_REASON_DISCONNECTED,
+  "not-settled": PendingReason.PENDING_REASON_NOT_SETTLED,
+  "last-endpoint": PendingReason.PENDING_REASON_LAST_ENDPOINT,
+};
+
+function drainToWire(result: DrainResult) {
+  return {
+    outcome:
+      result.outcome === "safe"
+        ? DrainOutcome.DRAIN_OUTCOME_SAFE
+        : DrainOutcome.DRAIN_OUTCOME_DEADLINE,
+    pending: result.pending.map(({ agentId, kind, detail }) => ({
+      agentId,
+      reason: PENDING_REASON[kind],
+      detail,
+    })),
+    waited: msToDuration(result.waitedMs),
+    agentCount: result.agentCount,
+  };
+}
+
+export function serviceToWire(service: ServiceEntry): Service {
+  let healthyCount = 0;
+  for (const { endpoint } of service.records.values()) {
+    if (endpoint.state === "healthy") healthyCount++;
+  }
+  return {
+    namespace: service.namespace,
+    name: service.name,
+    defaults: service.defaults === undefined ? undefined : defaultsToWire(service.defaults),
+    instanceCount: service.records.size,
+    healthyCount,
+    hasConflictingDefaults: service.hasConflictingDefaults,
+  };
+}
+
+function viewToWire(record: InstanceRecord, leaseRemainingMs: number): InstanceView {
+  return {
+    instance: instanceToWire(record.instance),
+    state: endpointStateToWire(record.endpoint.state),
+    effectiveWeight: record.endpoint.weight,
+    draining: record.isDraining,
+    operatorRevision: BigInt(record.operatorRevision),
+    leaseRemaining: msToDuration(leaseRemainingMs),
+    sessionId: record.group.sessionId,
+    registeredAt: new Date(hlcWallMs(record.firstRegisteredHlc)),
+  };
+}

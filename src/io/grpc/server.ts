@@ -1,0 +1,88 @@
+import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { MeshError } from "../../core/model/mesh-error.ts";
+
+/** How long open calls may take to end when the server stops. */
+const SHUTDOWN_MS = 2_000;
+
+/** A gRPC service: its definition, and what implements it. */
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly handlers: object;
+}
+
+export interface RunningGrpcServer {
+  /** `host:port` as bound; the port is real when 0 was asked for. */
+  readonly address: string;
+  /** Ends what is still open after two seconds. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Limits that hold for every peer: an endless number of streams or an endless header table
+ * would be anybody's to take. Keepalive finds peers that vanished, and peers that connect
+ * and say nothing.
+ */
+const SERVER_OPTIONS = {
+  // One connection of an agent needs two streams; benches and simulators share more.
+  "grpc.max_concurrent_streams": 1_000,
+  // The largest sensible message is a batch of 1,000 registrations with labels.
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
+  "grpc.max_send_message_length": 4 * 1024 * 1024,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.max_connection_idle_ms": 300_000,
+  // grpc-js lifts Node's limit; 64 MB a connection is far above what an honest peer needs.
+  "grpc-node.max_session_memory": 64,
+  "grpc.enable_channelz": 0,
+};
+
+/** @throws MeshError LISTEN_FAILED that says what to do. */
+export async function startGrpcServer(
+  address: string,
+  services: readonly GrpcService[],
+): Promise<RunningGrpcServer> {
+  const server = new Server(SERVER_OPTIONS);
+  for (const { definition, handlers } of services) {
+    server.addService(definition, handlers as Parameters<Server["addService"]>[1]);
+  }
+  const port = await bind(server, address);
+  const host = address.slice(0, address.lastIndexOf(":"));
+  return {
+    address: `${host}:${port}`,
+    stop: () => stop(server),
+  };
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(listenError(address, error));
+    });
+  });
+}
+
+function listenError(address: string, cause: Error): MeshError {
+  const isInUse = cause.message.includes("EADDRINUSE");
+  const why = isInUse ? "the port is in use" : cause.message;
+  const fix = isInUse
+    ? "stop what listens there, or choose another port with --listen"
+    : "choose an address of this machine with --listen";
+  return new MeshError("LISTEN_FAILED", `cannot listen on ${address} for gRPC: ${why}; ${fix}`, {
+    cause,
+  });
+}
+
+/** `tryShutdown` waits for streams that never end by themselves, so it is raced with a timer. */
+function stop(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, SHUTDOWN_MS);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}
