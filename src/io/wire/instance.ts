@@ -113,6 +113,13 @@ export function defaultsFromWire(
   return { protocol: protocolFromWire(protocol), policy };
 }
 
+/** Defaults that a server sent or a file kept: a policy that this program does not know is no error. */
+export function defaultsUnchecked(
+  message: ServiceDefaultsMessage | undefined,
+): ServiceDefaults | undefined {
+  return message && { protocol: protocolFromWire(message.protocol), policy: message.policy };
+}
+
 export function defaultsToWire(defaults: ServiceDefaults): ServiceDefaultsMessage {
   return { protocol: protocolToWire(defaults.protocol), policy: defaults.policy };
 }

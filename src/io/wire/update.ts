@@ -10,7 +10,6 @@ import type {
   UpdateKind,
 } from "../../core/discovery/update.ts";
 import { type Digest, EMPTY_DIGEST } from "../../core/model/digest.ts";
-import type { ServiceDefaults } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import {
   Digest as DigestMessage,
@@ -26,8 +25,7 @@ import {
 } from "../../gen/weir/v1/discovery.ts";
 import type { Service as ServiceMessage } from "../../gen/weir/v1/types.ts";
 import { encodeEndpoint, endpointFromWire, removalFromWire, removalToWire } from "./endpoint.ts";
-import { defaultsToWire } from "./instance.ts";
-import { protocolFromWire } from "./parts.ts";
+import { defaultsToWire, defaultsUnchecked } from "./instance.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** Tags of length-delimited fields: field number * 8 + 2. */
@@ -127,7 +125,7 @@ export function updateFromWire(message: ResourceUpdate): Update {
   const { namespace, service, settled } = message;
   const version = wholeNumber(message.version, "version");
   if (resourceTypeFromWire(message.type) === "service") {
-    const defaults = recordDefaults(message.serviceRecord);
+    const defaults = defaultsUnchecked(message.serviceRecord?.defaults);
     return { type: "service", namespace, service, version, settled, defaults };
   }
   return {
@@ -145,12 +143,6 @@ export function updateFromWire(message: ResourceUpdate): Update {
     removals: message.removals.map(removalFromWire),
     digest: digestFromWire(message.digest),
   };
-}
-
-/** A policy that this agent does not know is no error: it uses its own default then. */
-function recordDefaults(record: ServiceMessage | undefined): ServiceDefaults | undefined {
-  const defaults = record?.defaults;
-  return defaults && { protocol: protocolFromWire(defaults.protocol), policy: defaults.policy };
 }
 
 function kindFromWire(code: KindCode): UpdateKind {

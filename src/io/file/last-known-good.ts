@@ -1,0 +1,144 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { Endpoint } from "../../core/model/endpoint.ts";
+import { serviceKey } from "../../core/model/names.ts";
+import { ResolveResponse } from "../../gen/weir/v1/discovery.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { LastKnownGood, SavedService, SavedServices } from "../../ports/last-known-good.ts";
+import { endpointFromWire, endpointToWire } from "../wire/endpoint.ts";
+import { defaultsToWire, defaultsUnchecked } from "../wire/instance.ts";
+import { resumeFromWire, resumeToWire } from "../wire/update.ts";
+import { type FileFormat, readChecksummed, setAside, writeChecksummed } from "./checksummed.ts";
+import { storageFailed } from "./storage-error.ts";
+
+/** Yesterday's endpoints belong to other processes by now; sending to them does harm. */
+export const MAX_AGE_MS = 24 * 3_600_000;
+
+/** A few milliseconds of work: then requests get a turn while the slice is written. */
+const ENDPOINTS_PER_SLICE = 500;
+
+const FORMAT: FileFormat = { magic: "weir-last-known-good", version: 1 };
+
+/**
+ * An agent's endpoints in one file. After the time of saving as a varint, its body is a list of
+ * weir.v1.ResolveResponse, each with its length; a large service is cut into several that
+ * follow each other.
+ * @param problem is told why a file that exists was not used.
+ */
+export function lastKnownGoodFile(
+  path: string,
+  clock: Clock,
+  problem: (reason: string) => void,
+): LastKnownGood {
+  /** Saves one after the other; never rejects. */
+  let writing: Promise<void> = Promise.resolve();
+  return {
+    load: () => load(path, clock.wallMs(), problem),
+    save(services) {
+      const written = writing.then(() => save(path, services, clock.wallMs()));
+      writing = written.catch(() => undefined);
+      return written;
+    },
+  };
+}
+
+async function save(
+  path: string,
+  services: readonly SavedService[],
+  wallMs: number,
+): Promise<void> {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw storageFailed("create", dirname(path), error);
+  }
+  await writeChecksummed(path, FORMAT, encode(services, wallMs));
+}
+
+function* encode(services: readonly SavedService[], wallMs: number): Generator<Uint8Array> {
+  const slice = new BinaryWriter().uint64(Math.round(wallMs));
+  let count = 0;
+  for (const service of services) {
+    let start = 0;
+    do {
+      const part = service.endpoints.slice(start, start + ENDPOINTS_PER_SLICE);
+      slice.bytes(ResolveResponse.encode(toMessage(service, part)).finish());
+      start += ENDPOINTS_PER_SLICE;
+      count += part.length + 1;
+      if (count >= ENDPOINTS_PER_SLICE) {
+        yield slice.finish();
+        count = 0;
+      }
+    } while (start < service.endpoints.length);
+  }
+  yield slice.finish();
+}
+
+function toMessage(saved: SavedService, endpoints: readonly Endpoint[]): ResolveResponse {
+  const { namespace, service: name, defaults, resume } = saved;
+  const { epoch, version, digest } = resumeToWire(resume);
+  return {
+    service: {
+      namespace,
+      name,
+      defaults: defaults && defaultsToWire(defaults),
+      instanceCount: 0,
+      healthyCount: 0,
+      hasConflictingDefaults: false,
+    },
+    endpoints: endpoints.map(endpointToWire),
+    epoch,
+    version,
+    digest,
+    settled: true,
+  };
+}
+
+function load(
+  path: string,
+  wallMs: number,
+  problem: (reason: string) => void,
+): SavedServices | undefined {
+  const file = readChecksummed(path, FORMAT);
+  if (file.kind === "missing") return undefined;
+  const saved = file.kind === "ok" ? decode(file.body) : file.reason;
+  if (typeof saved === "string") {
+    problem(`${path} cannot be used: ${saved}; it was set aside as ${setAside(path)}`);
+    return undefined;
+  }
+  const ageMs = wallMs - saved.savedAtWallMs;
+  if (ageMs <= MAX_AGE_MS) return saved;
+  const hours = Math.floor(ageMs / 3_600_000);
+  problem(`${path} is ${hours} hours old, more than ${MAX_AGE_MS / 3_600_000}; it was not used`);
+  return undefined;
+}
+
+/** @returns what is wrong with the body when it cannot be read. */
+function decode(body: Uint8Array): SavedServices | string {
+  try {
+    const reader = new BinaryReader(body);
+    const savedAtWallMs = Number(reader.uint64());
+    const services = new Map<string, SavedService & { endpoints: Endpoint[] }>();
+    while (reader.pos < reader.len) {
+      const part = fromMessage(ResolveResponse.decode(reader.bytes()));
+      const key = serviceKey(part.namespace, part.service);
+      const known = services.get(key);
+      if (known === undefined) services.set(key, part);
+      else known.endpoints.push(...part.endpoints);
+    }
+    return { services: [...services.values()], savedAtWallMs };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function fromMessage(message: ResolveResponse): SavedService & { endpoints: Endpoint[] } {
+  const { namespace = "", name: service = "", defaults: said } = message.service ?? {};
+  const resume = resumeFromWire(message);
+  if (service === "" || resume === undefined) throw new Error("a service without a name");
+  const endpoints = message.endpoints.map(endpointFromWire);
+  const defaults = defaultsUnchecked(said);
+  const saved = { namespace, service, endpoints, resume };
+  return defaults === undefined ? saved : { ...saved, defaults };
+}
