@@ -195,6 +195,17 @@ describe("retries", () => {
     expect(service.pick(0, seededRandom(1), 7, [first])).toBe(first);
   });
 
+  test("find the untried one of two that drain, however busy it is", () => {
+    const service = serviceWith(
+      ["d1", "d2"].map((id) => endpointNamed(id, { state: "draining" })),
+      "least_request",
+    );
+    const [first, second] = service.candidates;
+    if (first === undefined || second === undefined) throw new Error("two candidates expected");
+    second.inFlight = 5;
+    expect(service.pick(0, seededRandom(1), 7, [first])).toBe(second);
+  });
+
   test("draw on the budget of the settings", () => {
     const retryBudget = { percent: 0, minPerSecond: 0, ttlMs: 10_000 };
     const service = new UpstreamService(serviceKey("default", "x"), { ...SETTINGS, retryBudget });

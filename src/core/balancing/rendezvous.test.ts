@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loadsWeighing } from "../../../test/support/loads.ts";
+import { endpointNamed, loadsWeighing } from "../../../test/support/loads.ts";
 import { seededRandom } from "../../../test/support/seeded-random.ts";
-import { mix32 } from "../model/hash.ts";
-import type { EndpointLoad } from "./endpoint-load.ts";
+import { hash32, mix32 } from "../model/hash.ts";
+import { EndpointLoad } from "./endpoint-load.ts";
 import { Rendezvous } from "./rendezvous.ts";
 
 const KEYS = Array.from({ length: 500 }, (_, i) => mix32(i));
@@ -48,4 +48,11 @@ test("a heavier weight only gains keys", () => {
   expect(after.filter((id) => id === "e0").length).toBeGreaterThan(
     before.filter((id) => id === "e0").length,
   );
+});
+
+test("agents agree on two ids that have the same hash", () => {
+  const ids = ["pod-mfvbne-1v7w", "pod-1souwey-1an0"] as const;
+  expect(hash32(ids[0])).toBe(hash32(ids[1]));
+  const loads = ids.map((id) => new EndpointLoad(endpointNamed(id)));
+  expect(owners(loads.toReversed())).toEqual(owners(loads));
 });
