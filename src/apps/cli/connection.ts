@@ -1,0 +1,86 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_NAMESPACE } from "../../core/model/names.ts";
+import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
+import type { CliContext } from "./context.ts";
+import { UsageError } from "./exit-code.ts";
+
+/** Where `weir server` and `weir dev` listen unless told otherwise. */
+export const DEFAULT_SERVER = "127.0.0.1:7400";
+
+/** What every verb that talks to a control plane understands. */
+export interface ConnectionOptions {
+  readonly server?: string;
+  readonly namespace?: string;
+  readonly output: "table" | "json";
+}
+
+/** Adds `--server`, `--namespace` and `--output`. */
+export function withConnection(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--server <host:port>", "control plane to ask (WEIR_SERVER)").argParser(
+        parseHostPort,
+      ),
+    )
+    .option("-n, --namespace <name>", "namespace of the service (WEIR_NAMESPACE)")
+    .addOption(
+      new Option("-o, --output <format>", "table for people, json for programs")
+        .choices(["table", "json"])
+        .default("table"),
+    );
+}
+
+/** `host:port` with a port that exists. */
+export function parseHostPort(text: string): string {
+  const port = Number(/^(?:\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(text)?.[1] ?? 0);
+  if (port < 1 || port > 65_535) {
+    throw new InvalidArgumentError(`Write HOST:PORT, for example ${DEFAULT_SERVER}.`);
+  }
+  return text;
+}
+
+/** Connects, uses the connection and ends it, whatever happens. */
+export async function withApi<T>(
+  context: CliContext,
+  options: ConnectionOptions,
+  use: (api: ControlPlaneApi) => Promise<T>,
+): Promise<T> {
+  const api = await context.connect(serverOf(context, options));
+  try {
+    return await use(api);
+  } finally {
+    api.close();
+  }
+}
+
+function serverOf({ env }: CliContext, { server }: ConnectionOptions): string {
+  if (server !== undefined) return server;
+  const fromEnv = env["WEIR_SERVER"];
+  if (fromEnv === undefined || fromEnv === "") return DEFAULT_SERVER;
+  try {
+    return parseHostPort(fromEnv);
+  } catch {
+    throw new UsageError(`WEIR_SERVER is "${fromEnv}"; write HOST:PORT like ${DEFAULT_SERVER}`);
+  }
+}
+
+/** The namespace that was asked for; `undefined` when none was. */
+export function namespaceOf({ env }: CliContext, options: ConnectionOptions): string | undefined {
+  return options.namespace ?? (env["WEIR_NAMESPACE"] || undefined);
+}
+
+/** `orders`, or `shop/orders` for a service of another namespace. */
+export function serviceOf(
+  context: CliContext,
+  options: ConnectionOptions,
+  text: string,
+): { namespace: string; service: string } {
+  const slash = text.indexOf("/");
+  const asked = namespaceOf(context, options);
+  if (slash < 0) return { namespace: asked ?? DEFAULT_NAMESPACE, service: text };
+  const namespace = text.slice(0, slash);
+  if (options.namespace !== undefined && options.namespace !== namespace) {
+    throw new UsageError(`${text} names another namespace than --namespace ${options.namespace}`);
+  }
+  return { namespace, service: text.slice(slash + 1) };
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { systemClock } from "../../io/system-clock.ts";
+import type { CliContext, StopSignal } from "./context.ts";
+import { runCli } from "./program.ts";
+import { programDoors } from "./program-doors.ts";
+
+/** A probe that takes longer has its answer: no. */
+const READINESS_TIMEOUT_MS = 2_000;
+
+/** Everything was said and done by then: what still holds the process is a connection that does not close. */
+const LINGER_MS = 1_000;
+
+/** As shells count: 128 + the signal's number. */
+const SIGNAL_EXITS: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+function hasColours(): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return process.stdout.isTTY === true && !NO_COLOR && TERM !== "dumb";
+}
+
+function readVersion(): string {
+  const file = new URL("../../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** The first signal asks, the second one insists. */
+function stop(): Promise<StopSignal> {
+  return new Promise((resolve) => {
+    let isAsked = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        if (isAsked) process.exit(SIGNAL_EXITS[signal]);
+        isAsked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+async function agentReadiness(address: string): Promise<{ isReady: boolean; text: string }> {
+  try {
+    const answer = await fetch(`http://${address}/ready`, {
+      signal: AbortSignal.timeout(READINESS_TIMEOUT_MS),
+    });
+    return { isReady: answer.ok, text: await answer.text() };
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const how = "start one with `weir agent`, or name its admin port with --agent";
+    throw new MeshError("UNREACHABLE", `cannot reach an agent at ${address} (${why}); ${how}`);
+  }
+}
+
+const context: CliContext = {
+  env: process.env,
+  clock: systemClock,
+  version: readVersion(),
+  newId: () => crypto.randomUUID(),
+  terminal: {
+    hasColours: hasColours(),
+    out: (text) => void process.stdout.write(text),
+    say: (line) => void process.stderr.write(`${line}\n`),
+  },
+  signals: { stop, onHangup: (listener) => void process.on("SIGHUP", listener) },
+  // Loaded when it is needed: `weir version` answers in a tenth of the time without gRPC.
+  connect: async (address) => (await import("../../io/grpc/api-client.ts")).connectApi(address),
+  agentReadiness,
+};
+
+// `weir watch orders | head` ends the pipe, not the world.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+process.exitCode = await runCli(process.argv.slice(2), context, programDoors(process.env, context));
+setTimeout(() => process.exit(), LINGER_MS).unref();

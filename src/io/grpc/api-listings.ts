@@ -1,0 +1,138 @@
+import { NO_LOCALITY } from "../../core/model/instance.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { type Agent, AgentState, type GetStatusResponse } from "../../gen/weir/v1/admin.ts";
+import { WatcherRole } from "../../gen/weir/v1/discovery.ts";
+import {
+  DrainOutcome,
+  type DrainResponse,
+  type InstanceView,
+  PendingReason as ReasonCode,
+  type RegisterResponse,
+} from "../../gen/weir/v1/registry.ts";
+import type { Service } from "../../gen/weir/v1/types.ts";
+import type {
+  AgentSummary,
+  DrainReport,
+  InstanceListing,
+  LeaseGrant,
+  PendingReason,
+  ServerState,
+  ServiceSummary,
+} from "../../ports/control-plane-api.ts";
+import { durationToMs } from "../wire/duration.ts";
+import { endpointStateFromWire } from "../wire/endpoint.ts";
+import { instanceUnchecked } from "../wire/instance.ts";
+import { localityFromWire, protocolFromWire } from "../wire/parts.ts";
+
+/** Answers of the API in the port's words. What a newer server says is shown as `unknown`. */
+
+export function serviceSummary(service: Service): ServiceSummary {
+  return {
+    namespace: service.namespace,
+    name: service.name,
+    protocol: protocolFromWire(service.defaults?.protocol ?? 0),
+    policy: service.defaults?.policy ?? "",
+    instanceCount: service.instanceCount,
+    healthyCount: service.healthyCount,
+    hasConflictingDefaults: service.hasConflictingDefaults,
+  };
+}
+
+/** @throws MeshError PROTOCOL_VIOLATION for a view without an instance. */
+export function instanceListing(view: InstanceView): InstanceListing {
+  if (view.instance === undefined) {
+    throw new MeshError("PROTOCOL_VIOLATION", "the control plane listed an empty instance");
+  }
+  return {
+    instance: instanceUnchecked(view.instance),
+    state: endpointStateFromWire(view.state),
+    effectiveWeight: view.effectiveWeight,
+    isDraining: view.draining,
+    leaseRemainingMs: durationToMs(view.leaseRemaining) ?? 0,
+    sessionId: view.sessionId,
+    registeredAtMs: view.registeredAt?.getTime() ?? 0,
+  };
+}
+
+export function leaseGrant(response: RegisterResponse): LeaseGrant {
+  const leaseMs = durationToMs(response.lease) ?? 0;
+  return {
+    registrationId: response.registrationId,
+    generation: Number(response.generation),
+    leaseToken: response.leaseToken,
+    leaseMs,
+    renewIntervalMs: durationToMs(response.renewInterval) ?? leaseMs / 3,
+  };
+}
+
+/** @throws MeshError PROTOCOL_VIOLATION for an outcome that is not known: it must not be taken for SAFE. */
+export function drainReport(response: DrainResponse): DrainReport {
+  return {
+    outcome: drainOutcome(response.outcome),
+    pending: response.pending.map(({ agentId, reason, detail }) => ({
+      agentId,
+      reason: PENDING_REASONS[reason] ?? "unknown",
+      detail,
+    })),
+    waitedMs: durationToMs(response.waited) ?? 0,
+    agentCount: response.agentCount,
+  };
+}
+
+function drainOutcome(outcome: DrainOutcome): DrainReport["outcome"] {
+  if (outcome === DrainOutcome.DRAIN_OUTCOME_SAFE) return "safe";
+  if (outcome === DrainOutcome.DRAIN_OUTCOME_DEADLINE) return "deadline";
+  throw new MeshError("PROTOCOL_VIOLATION", `drain outcome ${outcome} is not known here`);
+}
+
+const PENDING_REASONS: Readonly<Partial<Record<ReasonCode, PendingReason>>> = {
+  [ReasonCode.PENDING_REASON_NOT_ACKNOWLEDGED]: "not-acknowledged",
+  [ReasonCode.PENDING_REASON_IN_FLIGHT]: "in-flight",
+  [ReasonCode.PENDING_REASON_DISCONNECTED]: "disconnected",
+  [ReasonCode.PENDING_REASON_NOT_SETTLED]: "not-settled",
+};
+
+const AGENT_STATES: Readonly<Partial<Record<AgentState, AgentSummary["state"]>>> = {
+  [AgentState.AGENT_STATE_SYNCED]: "synced",
+  [AgentState.AGENT_STATE_STALE]: "stale",
+  [AgentState.AGENT_STATE_HELD]: "held",
+  [AgentState.AGENT_STATE_NACKED]: "nacked",
+  [AgentState.AGENT_STATE_DISCONNECTED]: "disconnected",
+};
+
+export function agentSummary(agent: Agent): AgentSummary {
+  return {
+    id: agent.id,
+    peer: agent.peer,
+    role: agent.role === WatcherRole.WATCHER_ROLE_DATA_PLANE ? "data-plane" : "observer",
+    state: AGENT_STATES[agent.state] ?? "unknown",
+    subscriptionCount: agent.subscriptionCount,
+    version: Number(agent.version),
+    lagMs: durationToMs(agent.lag) ?? 0,
+    softwareVersion: agent.softwareVersion,
+    locality: agent.locality === undefined ? NO_LOCALITY : localityFromWire(agent.locality),
+    lastRejection: agent.lastRejection,
+    connectedMs: durationToMs(agent.connected) ?? 0,
+  };
+}
+
+export function serverState(response: GetStatusResponse): ServerState {
+  return {
+    replicaId: response.replicaId,
+    softwareVersion: response.softwareVersion,
+    epoch: Number(response.epoch),
+    version: Number(response.version),
+    isSettled: response.settled,
+    uptimeMs: durationToMs(response.uptime) ?? 0,
+    frozen: response.frozen.map(({ scope, reason, frozenFor }) => ({
+      scope,
+      reason,
+      frozenForMs: durationToMs(frozenFor) ?? 0,
+    })),
+    serviceCount: response.serviceCount,
+    instanceCount: response.instanceCount,
+    watchCount: response.watchCount,
+    sessionCount: response.sessionCount,
+    degraded: response.degraded,
+  };
+}
