@@ -109,6 +109,18 @@ test.each([
   expect(JSON.parse(answer.body)).toMatchObject({ method, body });
 });
 
+test("a small response may hold any bytes", async () => {
+  const bytes = Buffer.from(Array.from({ length: 1_024 }, (_, i) => i & 255));
+  const port = await server((_request, response) => response.end(bytes));
+  const proxy = await proxyTo([port]);
+  const received = await sendRaw(
+    proxy.port,
+    "GET / HTTP/1.1\r\nHost: orders.weir\r\nConnection: close\r\n\r\n",
+  );
+  expect(received.slice(received.indexOf("\r\n\r\n") + 4)).toBe(bytes.toString("latin1"));
+  expect(received).toContain("content-length: 1024");
+});
+
 test("a chunked request stays one request", async () => {
   const proxy = await proxyTo([await server(echo)]);
   const headers = { "transfer-encoding": "chunked" };

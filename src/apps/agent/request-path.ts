@@ -124,6 +124,6 @@ function unknownService({ namespace, service }: RouteMatch): string {
   return (
     `Service ${key} is not known: no answer about it within ${SERVICE_WAIT_MS} ms. ` +
     `Check the name with "weir services -n ${namespace}", or register an instance: ` +
-    `weir register ${service} --address HOST:PORT -n ${namespace}`
+    `weir register ${service} HOST:PORT -n ${namespace}`
   );
 }

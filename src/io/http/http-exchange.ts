@@ -139,7 +139,7 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
   ): void {
     if (this.#listener === undefined || status < 200) return;
     this.#relay.start(controller, status, headers);
-    if (this.#relay.isRelayed) clearTimeout(this.#timer);
+    if (this.#relay.isRelayed) this.#stopTimer();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -183,8 +183,14 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
   #takeListener(): AttemptListener | undefined {
     const listener = this.#listener;
     this.#listener = undefined;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     return listener;
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    // Refreshing it would start it again.
+    this.#timer = undefined;
   }
 
   #abort(): void {

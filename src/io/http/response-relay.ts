@@ -64,7 +64,9 @@ export class ResponseRelay {
     }
     this.#writeHead();
     this.bytesRelayed = this.#body?.length ?? 0;
-    this.#response.end(this.#body);
+    // As text of the head's encoding, Node joins it with the head: one string, one system call.
+    if (this.#body === undefined) this.#response.end();
+    else this.#response.end(this.#body.toString("latin1"), "latin1");
   }
 
   flush(): void {
