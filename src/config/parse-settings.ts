@@ -1,136 +1,178 @@
-import { parseDocument } from "yaml";
 import type { z } from "zod";
-import { MeshError } from "../core/model/mesh-error.ts";
-import { nearest } from "./nearest.ts";
+import { type FieldViolation, MeshError } from "../core/model/mesh-error.ts";
+import { closest } from "./closest.ts";
+import { keysAt, type Leaf, leavesOf } from "./schema-shape.ts";
+import { type RawValues, readSettingsFile, type SettingsFile } from "./settings-file.ts";
 
 /** Where settings come from, strongest first; defaults are the schema's. */
 export interface RawSettings {
-  /** As typed, by camel-case name; `undefined` was not typed. */
+  /** By camel-case name, as typed: `controlPlane`, `timeoutsConnect`. `undefined` was not typed. */
   readonly flags: Readonly<Record<string, unknown>>;
-  /** `WEIR_STATE_DIR` sets `stateDir`. Lists are separated by commas. */
+  /** `WEIR_STATE_DIR` sets `stateDir`, `WEIR_TIMEOUTS_CONNECT` sets `timeouts.connect`. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly file?: { readonly path: string; readonly text: string };
+  readonly file?: SettingsFile | undefined;
 }
 
-/** One effective setting. */
+/** One effective setting, for `weir config`. */
 export interface SettingSource {
+  /** Dotted, for example `timeouts.connect`. */
   readonly name: string;
   readonly value: unknown;
-  /** `flag`, a variable's name, the file's path, or `default`. */
+  /** `--state-dir`, `WEIR_STATE_DIR`, `FILE:LINE`, or `default`. */
   readonly source: string;
 }
 
 export interface ParsedSettings<T> {
   readonly settings: T;
   readonly sources: readonly SettingSource[];
+  /** Where a setting was said, for problems that are found later. */
+  readonly placeOf: (path: readonly PropertyKey[]) => string;
 }
 
-/** A settings file is some lines; a megabyte of aliases is an attack or a mistake. */
-const MAX_FILE_CHARACTERS = 1024 * 1024;
+/** What flags and variables said, and which of them. */
+interface Given {
+  readonly value: unknown;
+  readonly source: string;
+}
 
 /**
  * Flag > WEIR_* > file > default. Unknown keys of the file are errors, with a suggestion;
  * variables of other programs are none of our business.
  *
- * @throws MeshError INVALID_ARGUMENT that lists every problem with its source.
+ * @param schema of strict objects.
+ * @throws MeshError INVALID_ARGUMENT that lists every problem with its place.
  */
-export function parseSettings<Shape extends z.ZodRawShape>(
-  schema: z.ZodObject<Shape>,
-  raw: RawSettings,
-): ParsedSettings<z.infer<z.ZodObject<Shape>>> {
-  const file = raw.file === undefined ? {} : readFile(raw.file);
-  const merged: Record<string, unknown> = { ...file };
-  const sourceOf = new Map<string, string>();
-  for (const name of Object.keys(file)) sourceOf.set(name, raw.file?.path ?? "file");
-  for (const name of Object.keys(schema.shape)) {
-    const variable = variableOf(name);
-    const flag = raw.flags[name];
-    const env = raw.env[variable];
-    if (flag !== undefined) {
-      merged[name] = flag;
-      sourceOf.set(name, "flag");
-    } else if (env !== undefined && env !== "") {
-      merged[name] = env;
-      sourceOf.set(name, variable);
-    }
+export function parseSettings<T>(schema: z.ZodType<T>, raw: RawSettings): ParsedSettings<T> {
+  const file = raw.file && readSettingsFile(raw.file);
+  const leaves = leavesOf(schema);
+  const merged = structuredClone(file?.values ?? {}) as Record<string, unknown>;
+  const places = new Map<string, string>();
+  for (const leaf of leaves) {
+    const given = givenOf(leaf, raw);
+    if (given === undefined) continue;
+    places.set(leaf.path.join("."), given.source);
+    put(merged, leaf.path, given.value);
   }
-  const result = schema.strict().safeParse(merged);
-  if (!result.success) throw problems(result.error.issues, schema, sourceOf);
-  const settings = result.data as z.infer<z.ZodObject<Shape>>;
-  const sources = Object.entries(settings).map(([name, value]) => ({
-    name,
-    value,
-    source: sourceOf.get(name) ?? "default",
-  }));
-  return { settings, sources };
-}
-
-/** `stateDir` -> `WEIR_STATE_DIR`. */
-export function variableOf(name: string): string {
-  return `WEIR_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
-
-function readFile({ path, text }: { path: string; text: string }): Record<string, unknown> {
-  if (text.length > MAX_FILE_CHARACTERS) throw bad(`${path} is larger than 1 MiB`);
-  const document = parseDocument(text, { prettyErrors: true });
-  const [error] = document.errors;
-  if (error !== undefined) throw bad(`${path} is not YAML: ${error.message}`);
-  const content: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
-  if (typeof content !== "object" || Array.isArray(content)) {
-    throw bad(`${path} must hold settings, one \`name: value\` a line`);
-  }
-  return content as Record<string, unknown>;
-}
-
-type Issue = z.core.$ZodIssue;
-
-function problems(
-  issues: readonly Issue[],
-  schema: z.ZodObject,
-  sourceOf: ReadonlyMap<string, string>,
-): MeshError {
-  const lines = issues.flatMap((issue) => {
-    const path = issue.path.map(String).join(".");
-    const source = sourceOf.get(String(issue.path[0] ?? ""));
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => unknownKey(path, key, issue.path, schema));
+  const placeOf = (path: readonly PropertyKey[]): string => {
+    const isInFile = file !== undefined && valueAt(file.values, path.slice(0, 1)) !== undefined;
+    for (let length = path.length; length > 0; length--) {
+      const place = places.get(path.slice(0, length).join("."));
+      if (place !== undefined) return place;
     }
-    return [`${path}${source === undefined ? "" : ` (${source})`}: ${issue.message}`];
+    return isInFile ? file.placeOf(path) : "default";
+  };
+  const result = schema.safeParse(merged);
+  if (!result.success) throw settingsError(violationsOf(schema, result.error), placeOf);
+  const sources = leaves.map(({ path }) => {
+    const isSaid = valueAt(merged, path) !== undefined;
+    const value = valueAt(result.data, path);
+    return { name: path.join("."), value, source: isSaid ? placeOf(path) : "default" };
   });
-  return new MeshError("INVALID_ARGUMENT", `settings cannot be used:\n  ${lines.join("\n  ")}`);
+  return { settings: result.data, sources, placeOf };
 }
 
-function unknownKey(
-  path: string,
-  key: string,
-  steps: readonly PropertyKey[],
-  schema: z.ZodObject,
-): string {
-  const known = keysAt(schema, steps);
-  const guess = nearest(key, known);
-  const hint =
-    guess === undefined ? `; known: ${known.join(", ")}` : `; did you mean \`${guess}\`?`;
-  return `${path === "" ? key : `${path}.${key}`}: is not a setting${hint}`;
+/** A bad setting: its path, and what is wrong with it. */
+export interface SettingViolation {
+  readonly path: readonly PropertyKey[];
+  readonly description: string;
 }
 
-/** The names that a schema allows at a path; empty where it cannot be told. */
-function keysAt(schema: z.ZodType, steps: readonly PropertyKey[]): string[] {
-  const inner = unwrap(schema);
-  if (steps.length === 0) return "shape" in inner ? Object.keys(inner.shape as object) : [];
-  const [step, ...rest] = steps;
-  if ("element" in inner) return keysAt(inner.element as z.ZodType, rest);
-  if (!("shape" in inner)) return [];
-  const next = (inner.shape as Record<string, z.ZodType>)[String(step)];
-  return next === undefined ? [] : keysAt(next, rest);
+/** One error for all bad settings, each with its place. */
+export function settingsError(
+  violations: readonly SettingViolation[],
+  placeOf: (path: readonly PropertyKey[]) => string,
+): MeshError {
+  const lines = violations.map(({ path, description }) => {
+    return `${placeOf(path)}: ${dotted(path)}: ${description}`;
+  });
+  const fields: FieldViolation[] = violations.map(({ path, description }) => ({
+    field: dotted(path),
+    description,
+  }));
+  const message = `settings cannot be used:\n  ${lines.join("\n  ")}`;
+  return new MeshError("INVALID_ARGUMENT", message, { violations: fields });
 }
 
-/** Looks through `.default()`, `.prefault()`, `.optional()` and `.transform()`. */
-function unwrap(schema: z.ZodType): z.ZodType {
-  const { def } = schema as unknown as { def: { innerType?: z.ZodType; in?: z.ZodType } };
-  const inner = def.innerType ?? def.in;
-  return inner === undefined ? schema : unwrap(inner);
+function givenOf(leaf: Leaf, { flags, env }: RawSettings): Given | undefined {
+  const words = wordsOf(leaf.path);
+  const flag = flags[camelCase(words)];
+  if (flag !== undefined) return { value: typed(flag, leaf), source: `--${words.join("-")}` };
+  if (leaf.kind === "whole") return undefined;
+  const variable = `WEIR_${words.join("_").toUpperCase()}`;
+  const text = env[variable];
+  // An empty variable is how shells and compose files say "not set".
+  if (text === undefined || text === "") return undefined;
+  return { value: typed(text, leaf), source: variable };
 }
 
-function bad(message: string): MeshError {
-  return new MeshError("INVALID_ARGUMENT", message);
+/** Flags and variables are texts; what cannot be converted is left for the schema to refuse. */
+function typed(given: unknown, { kind }: Leaf): unknown {
+  if (typeof given !== "string") return given;
+  const text = given.trim();
+  if (kind === "number" && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (kind === "switch" && /^(true|1|yes|on)$/i.test(text)) return true;
+  if (kind === "switch" && /^(false|0|no|off)$/i.test(text)) return false;
+  if (kind !== "list") return given;
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.filter((part) => part !== "");
+}
+
+/** A place that holds something else keeps it: the schema says what is wrong there. */
+function put(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const child = target[key] ?? {};
+  target[key] = child;
+  if (typeof child === "object") put(child as Record<string, unknown>, rest, value);
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as RawValues)[String(key)] : undefined,
+    root,
+  );
+}
+
+function violationsOf(schema: z.ZodType, { issues }: z.ZodError): SettingViolation[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== "unrecognized_keys") {
+      return [{ path: issue.path, description: issue.message }];
+    }
+    const known = keysAt(schema, issue.path);
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      description: unknownKey(key, known),
+    }));
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const guess = closest(key, known);
+  const hint = guess === undefined ? `known: ${known.join(", ")}` : `did you mean ${guess}?`;
+  return `is not a setting; ${hint}`;
+}
+
+/** `instances[0].ports[1].name`. */
+function dotted(path: readonly PropertyKey[]): string {
+  return path
+    .map((step, i) => {
+      if (typeof step === "number") return `[${step}]`;
+      return i === 0 ? String(step) : `.${String(step)}`;
+    })
+    .join("");
+}
+
+function wordsOf(path: readonly string[]): string[] {
+  return path.flatMap((key) => key.split(/(?=[A-Z])/)).map((word) => word.toLowerCase());
+}
+
+function camelCase(words: readonly string[]): string {
+  return words
+    .map((word, i) => (i === 0 ? word : word.slice(0, 1).toUpperCase() + word.slice(1)))
+    .join("");
 }
