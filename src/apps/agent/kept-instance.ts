@@ -1,0 +1,80 @@
+import type { Health } from "../../core/model/instance.ts";
+import type { RegistrationId } from "../../core/model/names.ts";
+import type { LeaseName, Registration } from "../../ports/attach-source.ts";
+import type { LocalInstance } from "./local-instance.ts";
+
+/**
+ * - `starting`: no probe has answered yet; registering it would announce it as unhealthy.
+ * - `away`: to be registered when a session is there.
+ * - `sent`, `registered`: in the current session.
+ * - `refused`: the server named a bad field; tried again slowly.
+ * - `superseded`, `evicted`: final.
+ */
+export type KeptStatus =
+  | "starting"
+  | "away"
+  | "sent"
+  | "registered"
+  | "refused"
+  | "superseded"
+  | "evicted";
+
+/** A local instance and what became of its registration. */
+export interface Kept {
+  readonly local: LocalInstance;
+  readonly registrationId: RegistrationId;
+  generation: number;
+  leaseToken: Uint8Array;
+  health: Health;
+  status: KeptStatus;
+  /** In words: why it is refused, superseded, evicted or unhealthy. */
+  detail: string;
+}
+
+/** One local instance, for the admin page. */
+export interface KeptView {
+  readonly key: string;
+  readonly registrationId: string;
+  readonly generation: number;
+  readonly health: Health;
+  readonly status: KeptStatus;
+  readonly detail: string;
+}
+
+export function newKept(local: LocalInstance, registrationId: string): Kept {
+  return {
+    local,
+    registrationId: registrationId as RegistrationId,
+    generation: 0,
+    leaseToken: new Uint8Array(),
+    health: local.probe === undefined ? "healthy" : "unhealthy",
+    status: local.probe === undefined ? "away" : "starting",
+    detail: "",
+  };
+}
+
+export function viewOf({
+  local,
+  registrationId,
+  generation,
+  health,
+  status,
+  detail,
+}: Kept): KeptView {
+  return { key: local.key, registrationId, generation, health, status, detail };
+}
+
+export function isInSession({ status }: Kept): boolean {
+  return status === "sent" || status === "registered";
+}
+
+export function leaseOf({ local, registrationId }: Kept): LeaseName {
+  const { namespace, service, id } = local.instance;
+  return { namespace, service, instanceId: id, registrationId };
+}
+
+export function registrationOf(kept: Kept): Registration {
+  const { local, registrationId, generation, health, leaseToken } = kept;
+  const instance = { ...local.instance, registrationId, generation, health };
+  return { instance, defaults: local.defaults, leaseToken };
+}

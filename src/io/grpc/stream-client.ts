@@ -1,0 +1,102 @@
+import type { ChannelOptions, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
+import type { StreamEnd } from "../../ports/stream-end.ts";
+import { readError } from "./error-details.ts";
+import { DETAILS_KEY } from "./status.ts";
+
+/** Writes that the peer has not taken. An agent writes some 20 messages a second, so it stopped reading long ago. */
+const MAX_UNWRITTEN = 1_024;
+
+/** Status of a stream that this side gave up: the same as of one whose connection broke. */
+const UNAVAILABLE = 14;
+
+/**
+ * A channel of its own for every stream, so that closing one closes its connection: a server
+ * that is frozen leaves a shared one connecting for ever.
+ */
+export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
+  "grpc.use_local_subchannel_pool": 1,
+  // A peer that vanished without a word is noticed after 15 s.
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+  // Snapshots come in chunks of 256 KiB; this leaves room for one very large endpoint list.
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
+  // With the default of 64 KiB a snapshot takes a round trip for each.
+  "grpc-node.flow_control_window": 1024 * 1024,
+  "grpc.enable_channelz": 0,
+  // An agent beside an application must reach the control plane, whatever proxy the application uses.
+  "grpc.enable_http_proxy": 0,
+  // The connection loop above decides when to retry.
+  "grpc.initial_reconnect_backoff_ms": 200,
+  "grpc.max_reconnect_backoff_ms": 5_000,
+};
+
+/** One bidirectional stream on a channel of its own. */
+export class StreamClient<Request> {
+  readonly #call: ClientDuplexStream<Request, unknown>;
+  readonly #closeChannel: () => void;
+  readonly #ended: (end: StreamEnd) => void;
+  #isOver = false;
+  #unwritten = 0;
+
+  constructor(
+    call: ClientDuplexStream<Request, unknown>,
+    closeChannel: () => void,
+    ended: (end: StreamEnd) => void,
+  ) {
+    this.#call = call;
+    this.#closeChannel = closeChannel;
+    this.#ended = ended;
+    // grpc-js reports a failure as `error` and then as `status`; success as `status` only.
+    call.on("error", (error: ServiceError) => this.end(endOf(error)));
+    call.on("status", ({ code, details }) =>
+      this.end({ code, reason: "", message: details, retryAfterMs: undefined }),
+    );
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  write(request: Request): void {
+    if (this.#isOver) return;
+    if (this.#unwritten >= MAX_UNWRITTEN) {
+      const message = `the server took none of the last ${MAX_UNWRITTEN} messages`;
+      this.end({ code: UNAVAILABLE, reason: "", message, retryAfterMs: undefined });
+      return;
+    }
+    this.#unwritten++;
+    this.#call.write(request, () => this.#unwritten--);
+  }
+
+  /** Writes nothing more; the server's end follows. */
+  finish(): void {
+    if (!this.#isOver) this.#call.end();
+  }
+
+  /** Ends without telling the listener. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#call.cancel();
+    this.#closeChannel();
+  }
+
+  /** Ends, and tells the listener once. */
+  end(end: StreamEnd): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#ended(end);
+  }
+}
+
+function endOf({ code, details, message, metadata }: ServiceError): StreamEnd {
+  const [packed] = metadata?.get(DETAILS_KEY) ?? [];
+  const described = packed instanceof Uint8Array ? readError(packed) : undefined;
+  return {
+    code,
+    reason: described?.reason ?? "",
+    message: details || message,
+    retryAfterMs: described?.detail.retryAfterMs,
+  };
+}
