@@ -3,12 +3,9 @@ import { dirname } from "node:path";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Endpoint } from "../../core/model/endpoint.ts";
 import { serviceKey } from "../../core/model/names.ts";
-import { ResolveResponse } from "../../gen/weir/v1/discovery.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LastKnownGood, SavedService, SavedServices } from "../../ports/last-known-good.ts";
-import { endpointFromWire, endpointToWire } from "../wire/endpoint.ts";
-import { defaultsToWire, defaultsUnchecked } from "../wire/instance.ts";
-import { resumeFromWire, resumeToWire } from "../wire/update.ts";
+import { decodeService, encodeService } from "../wire/saved-service.ts";
 import { type FileFormat, readChecksummed, setAside, writeChecksummed } from "./checksummed.ts";
 import { storageFailed } from "./storage-error.ts";
 
@@ -63,7 +60,7 @@ function* encode(services: readonly SavedService[], wallMs: number): Generator<U
     let start = 0;
     do {
       const part = service.endpoints.slice(start, start + ENDPOINTS_PER_SLICE);
-      slice.bytes(ResolveResponse.encode(toMessage(service, part)).finish());
+      slice.bytes(encodeService({ ...service, endpoints: part }));
       start += ENDPOINTS_PER_SLICE;
       count += part.length + 1;
       if (count >= ENDPOINTS_PER_SLICE) {
@@ -73,26 +70,6 @@ function* encode(services: readonly SavedService[], wallMs: number): Generator<U
     } while (start < service.endpoints.length);
   }
   yield slice.finish();
-}
-
-function toMessage(saved: SavedService, endpoints: readonly Endpoint[]): ResolveResponse {
-  const { namespace, service: name, defaults, resume } = saved;
-  const { epoch, version, digest } = resumeToWire(resume);
-  return {
-    service: {
-      namespace,
-      name,
-      defaults: defaults && defaultsToWire(defaults),
-      instanceCount: 0,
-      healthyCount: 0,
-      hasConflictingDefaults: false,
-    },
-    endpoints: endpoints.map(endpointToWire),
-    epoch,
-    version,
-    digest,
-    settled: true,
-  };
 }
 
 function load(
@@ -121,24 +98,14 @@ function decode(body: Uint8Array): SavedServices | string {
     const savedAtWallMs = Number(reader.uint64());
     const services = new Map<string, SavedService & { endpoints: Endpoint[] }>();
     while (reader.pos < reader.len) {
-      const part = fromMessage(ResolveResponse.decode(reader.bytes()));
+      const part = decodeService(reader.bytes());
       const key = serviceKey(part.namespace, part.service);
       const known = services.get(key);
-      if (known === undefined) services.set(key, part);
+      if (known === undefined) services.set(key, { ...part, endpoints: [...part.endpoints] });
       else known.endpoints.push(...part.endpoints);
     }
     return { services: [...services.values()], savedAtWallMs };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function fromMessage(message: ResolveResponse): SavedService & { endpoints: Endpoint[] } {
-  const { namespace = "", name: service = "", defaults: said } = message.service ?? {};
-  const resume = resumeFromWire(message);
-  if (service === "" || resume === undefined) throw new Error("a service without a name");
-  const endpoints = message.endpoints.map(endpointFromWire);
-  const defaults = defaultsUnchecked(said);
-  const saved = { namespace, service, endpoints, resume };
-  return defaults === undefined ? saved : { ...saved, defaults };
 }

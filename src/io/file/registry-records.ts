@@ -1,12 +1,11 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Fence } from "../../core/registry/fences.ts";
-import { Instance, ServiceDefaults } from "../../gen/weir/v1/types.ts";
 import type { SnapshotHeader, SnapshotRecord } from "../../ports/registry-store.ts";
 import {
-  defaultsToWire,
-  defaultsUnchecked,
-  instanceToWire,
-  instanceUnchecked,
+  decodeDefaults,
+  decodeInstance,
+  encodeDefaults,
+  encodeInstance,
 } from "../wire/instance.ts";
 
 /**
@@ -26,8 +25,6 @@ const END = 0x65;
 
 /** 1 to 3 ms of work: then others get a turn while the slice is written. */
 const ENTRIES_PER_SLICE = 250;
-
-const NOTHING = new Uint8Array();
 
 /** The snapshot's body, slice by slice; `records` is read only as far as slices are asked for. */
 export function* encodeSnapshot(
@@ -59,15 +56,13 @@ function writeJson(slice: BinaryWriter, kind: number, value: unknown): void {
 
 function encodeRecord(record: SnapshotRecord): Uint8Array {
   const { instance, defaults, firstRegisteredHlc, operatorRevision, isDraining } = record;
-  const defaultsBytes =
-    defaults === undefined ? NOTHING : ServiceDefaults.encode(defaultsToWire(defaults)).finish();
   return new BinaryWriter()
     .raw(Uint8Array.of(RECORD))
     .uint64(firstRegisteredHlc)
     .uint64(operatorRevision)
     .bool(isDraining)
-    .bytes(defaultsBytes)
-    .bytes(Instance.encode(instanceToWire(instance)).finish())
+    .bytes(encodeDefaults(defaults))
+    .bytes(encodeInstance(instance))
     .finish();
 }
 
@@ -103,12 +98,8 @@ function decodeRecord(entry: Uint8Array): SnapshotRecord {
   const firstRegisteredHlc = Number(reader.uint64());
   const operatorRevision = Number(reader.uint64());
   const isDraining = reader.bool();
-  const defaultsBytes = reader.bytes();
-  const instance = instanceUnchecked(Instance.decode(reader.bytes()));
-  const defaults =
-    defaultsBytes.length === 0
-      ? undefined
-      : defaultsUnchecked(ServiceDefaults.decode(defaultsBytes));
+  const defaults = decodeDefaults(reader.bytes());
+  const instance = decodeInstance(reader.bytes());
   const record = { instance, firstRegisteredHlc, operatorRevision, isDraining };
   return defaults === undefined ? record : { ...record, defaults };
 }

@@ -11,9 +11,9 @@ import { DEFAULT_LEASE_MS, instanceViolations } from "../../core/model/validate-
 import { invalidArgument } from "../../core/model/violations.ts";
 import {
   Health as HealthCode,
-  type Instance as InstanceMessage,
+  Instance as InstanceMessage,
   Protocol as ProtocolCode,
-  type ServiceDefaults as ServiceDefaultsMessage,
+  ServiceDefaults as ServiceDefaultsMessage,
 } from "../../gen/weir/v1/types.ts";
 import { durationToMs, msToDuration } from "./duration.ts";
 import {
@@ -28,6 +28,8 @@ import {
   protocolFromWire,
   protocolToWire,
 } from "./parts.ts";
+
+const NO_BYTES = new Uint8Array();
 
 /** A policy's name: agents may know more of them than this server. */
 const POLICY = /^[a-z][a-z0-9_]{0,62}$/;
@@ -48,7 +50,7 @@ export function instanceFromWire(message: InstanceMessage | undefined, path: str
   return instance;
 }
 
-/** An instance that was checked before, for example one that a snapshot file kept. */
+/** An instance that a Weir server sends, which checked it when it was registered. */
 export function instanceUnchecked(message: InstanceMessage): Instance {
   return {
     namespace: message.namespace === "" ? DEFAULT_NAMESPACE : message.namespace,
@@ -83,6 +85,16 @@ export function instanceToWire(instance: Instance): InstanceMessage {
     generation: BigInt(instance.generation),
     lease: msToDuration(instance.leaseMs),
   };
+}
+
+/** The bytes of a `weir.v1.Instance`, for files. */
+export function encodeInstance(instance: Instance): Uint8Array {
+  return InstanceMessage.encode(instanceToWire(instance)).finish();
+}
+
+/** An instance whose bytes this program, or an earlier version of it, wrote. */
+export function decodeInstance(bytes: Uint8Array): Instance {
+  return instanceUnchecked(InstanceMessage.decode(bytes));
 }
 
 /** What is not said, or not known here, is healthy: absence of a verdict takes nobody out. */
@@ -122,6 +134,17 @@ export function defaultsUnchecked(
 
 export function defaultsToWire(defaults: ServiceDefaults): ServiceDefaultsMessage {
   return { protocol: protocolToWire(defaults.protocol), policy: defaults.policy };
+}
+
+/** The bytes of a `weir.v1.ServiceDefaults`, none when there are no defaults; for files. */
+export function encodeDefaults(defaults: ServiceDefaults | undefined): Uint8Array {
+  if (defaults === undefined) return NO_BYTES;
+  return ServiceDefaultsMessage.encode(defaultsToWire(defaults)).finish();
+}
+
+/** The reverse of `encodeDefaults`. */
+export function decodeDefaults(bytes: Uint8Array): ServiceDefaults | undefined {
+  return bytes.length === 0 ? undefined : defaultsUnchecked(ServiceDefaultsMessage.decode(bytes));
 }
 
 function isIp(text: string): boolean {
