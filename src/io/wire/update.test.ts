@@ -99,7 +99,7 @@ test("the bytes are those of the generated encoder", () => {
           : {};
       const value = { ...head, ...lists };
       const generated = WatchResponse.encode({ message: { $case: "update", value } }).finish();
-      expect(Buffer.from(bytes).equals(generated)).toBe(true);
+      expect(bytes.equals(generated)).toBe(true);
     }),
   );
 });

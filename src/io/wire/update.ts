@@ -37,8 +37,9 @@ const DIGEST = 114;
 /**
  * The bytes of a whole `weir.v1.WatchResponse` with this update: made once and sent to every
  * watcher. The same bytes as the generated encoder's, but each endpoint's come from its cache.
+ * A Buffer, because grpc-js copies messages with a Buffer's method.
  */
-export function encodeUpdate(update: Update): Uint8Array {
+export function encodeUpdate(update: Update): Buffer {
   const writer = new BinaryWriter();
   if (update.type === "service") {
     ResourceUpdateMessage.encode(serviceUpdateToWire(update), writer);
@@ -46,7 +47,8 @@ export function encodeUpdate(update: Update): Uint8Array {
     writeEndpoints(writer, update);
   }
   const body = writer.finish();
-  return writer.uint32(WATCH_RESPONSE_UPDATE).bytes(body).finish();
+  const bytes = writer.uint32(WATCH_RESPONSE_UPDATE).bytes(body).finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function writeEndpoints(writer: BinaryWriter, update: EndpointsUpdate): void {
