@@ -25,6 +25,7 @@ import { endpointToWire } from "../wire/endpoint.ts";
 import { defaultsToWire } from "../wire/instance.ts";
 import { localityFromWire } from "../wire/parts.ts";
 import { ackFromWire, inFlightFromWire, resumeFromWire } from "../wire/update.ts";
+import { asBuffer } from "../wire/update-encoder.ts";
 import { authorize } from "./authorize.ts";
 import { duplex, type OutgoingStream, type StreamListener, unary } from "./handler.ts";
 import { limitBatch, serviceNameFromWire } from "./lease-keys.ts";
@@ -203,7 +204,7 @@ class WatchStream implements WatchSink, StreamListener<WatchRequest> {
   }
 
   #say(message: NonNullable<WatchResponse["message"]>): void {
-    this.#call.write(WatchResponse.encode({ message }).finish() as never);
+    this.#call.write(asBuffer(WatchResponse.encode({ message }).finish()) as never);
   }
 }
 

@@ -1,0 +1,75 @@
+import { openRegistryStore } from "../../io/file/registry-store.ts";
+import { allowAll } from "../../io/grpc/authorize.ts";
+import { HealthRegistry } from "../../io/grpc/health.ts";
+import { startGrpcServer } from "../../io/grpc/server.ts";
+import { weirServices } from "../../io/grpc/weir-services.ts";
+import { startAdmin } from "../../io/http/admin-listener.ts";
+import { noRegistryStore } from "../../io/no-registry-store.ts";
+import { pinoLog } from "../../io/pino-log.ts";
+import { systemClock } from "../../io/system-clock.ts";
+import { updateEncoder } from "../../io/wire/update-encoder.ts";
+import { adminPages } from "./admin-pages.ts";
+import type { ServerConfig } from "./config.ts";
+import { startControlPlane } from "./start.ts";
+
+export interface RunningServer {
+  /** `host:port` as bound. */
+  readonly grpcAddress: string;
+  readonly adminAddress: string;
+  /** Sends clients away, ends streams, writes the last snapshot. */
+  stop(): Promise<void>;
+}
+
+/** Runs a control plane until it is stopped. @throws MeshError when it cannot listen or use its state directory. */
+export async function runServer(
+  config: ServerConfig,
+  softwareVersion: string,
+): Promise<RunningServer> {
+  const log = pinoLog(process.env["WEIR_LOG_LEVEL"] ?? "info", "weir-server");
+  const store =
+    config.stateDir === undefined ? noRegistryStore : openRegistryStore(config.stateDir);
+  const plane = startControlPlane({
+    replicaId: config.replicaId,
+    softwareVersion,
+    clock: systemClock,
+    log,
+    store,
+    encoder: updateEncoder,
+    settleAfterMs: config.settleAfter,
+  });
+  const health = new HealthRegistry();
+  let isDraining = false;
+  try {
+    const services = weirServices({
+      registry: plane.replica,
+      watches: plane.watches,
+      admin: plane.admin,
+      authorizer: allowAll,
+      health,
+    });
+    const admin = await startAdmin(
+      config.admin,
+      adminPages(plane, () => isDraining),
+    );
+    const grpc = await startGrpcServer(config.listen, services).catch(async (error: unknown) => {
+      await admin.stop();
+      throw error;
+    });
+    log.info({ grpc: grpc.address, admin: admin.address }, "the control plane is up");
+    return {
+      grpcAddress: grpc.address,
+      adminAddress: admin.address,
+      async stop() {
+        isDraining = true;
+        health.set(false);
+        await plane.stop();
+        health.end();
+        await grpc.stop();
+        await admin.stop();
+      },
+    };
+  } catch (error) {
+    await plane.stop();
+    throw error;
+  }
+}

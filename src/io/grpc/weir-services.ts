@@ -1,0 +1,33 @@
+import { AdminServiceService } from "../../gen/weir/v1/admin.ts";
+import { RegistryServiceService } from "../../gen/weir/v1/registry.ts";
+import type { Authorizer } from "../../ports/authorizer.ts";
+import type { AdminService, RegistryService } from "../../ports/registry-service.ts";
+import type { WatchService } from "../../ports/watch-service.ts";
+import { adminHandlers } from "./admin-server.ts";
+import { discoveryDefinition, discoveryHandlers } from "./discovery-server.ts";
+import type { HealthRegistry } from "./health.ts";
+import { reflectionServices } from "./reflection.ts";
+import { registryHandlers } from "./registry-server.ts";
+import type { GrpcService } from "./server.ts";
+
+/** Everything that a control plane answers on its gRPC port. */
+export function weirServices(options: {
+  readonly registry: RegistryService;
+  readonly watches: WatchService;
+  readonly admin: AdminService;
+  readonly authorizer: Authorizer;
+  readonly health: HealthRegistry;
+}): GrpcService[] {
+  const { registry, watches, admin, authorizer, health } = options;
+  const settled = (): boolean => admin.status().isSettled;
+  return [
+    { definition: RegistryServiceService, handlers: registryHandlers(registry, authorizer) },
+    {
+      definition: discoveryDefinition,
+      handlers: discoveryHandlers(watches, registry, authorizer, settled),
+    },
+    { definition: AdminServiceService, handlers: adminHandlers(admin, registry, authorizer) },
+    health.service(),
+    ...reflectionServices(),
+  ];
+}
