@@ -2,10 +2,9 @@ import type { PendingAgent } from "../core/discovery/drain-barrier.ts";
 import type { ServiceView } from "../core/discovery/service-view.ts";
 import type { Health, Metadata } from "../core/model/instance.ts";
 import type { RegisterInput } from "../core/registry/admission.ts";
-import type { InstanceRecord } from "../core/registry/record.ts";
+import type { InstanceRecord, RegisteredService } from "../core/registry/record.ts";
 import type { LeaseKey, LeaseResult } from "../core/registry/registry.ts";
 import type { FrozenScope } from "../core/registry/self-preservation.ts";
-import type { ServiceEntry } from "../core/registry/service-entry.ts";
 
 /** How a drain ended. */
 export interface DrainResult {
@@ -64,7 +63,7 @@ export interface RegistryService {
   undrain(lease: LeaseKey): Promise<number>;
   /** @throws MeshError LIMIT_REACHED or DRAINING. */
   attach(clientId: string, sink: AttachSink): AttachSession;
-  listServices(namespace: string, page: PageRequest): Page<ServiceEntry>;
+  listServices(namespace: string, page: PageRequest): Page<RegisteredService>;
   /** @throws MeshError SERVICE_NOT_FOUND */
   listInstances(
     namespace: string,

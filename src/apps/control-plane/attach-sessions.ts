@@ -2,22 +2,31 @@ import type { Health } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { RegistrationId } from "../../core/model/names.ts";
 import type { RegisterInput } from "../../core/registry/admission.ts";
-import type { LeaseGroup } from "../../core/registry/lease.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { InstanceRecord, RecordLeases } from "../../core/registry/record.ts";
 import type { LeaseKey } from "../../core/registry/registry.ts";
 import type { AttachSession, AttachSink, NoticeKind } from "../../ports/registry-service.ts";
-import type { RegistryReplica } from "./registry-replica.ts";
 
 /** One file descriptor and some 30 KB each: far more than one machine's agents. */
 const MAX_SESSIONS = 20_000;
 
+/** What sessions do to the registry; the replica that keeps them. */
+interface SessionRegistry {
+  readonly replicaId: string;
+  place(input: RegisterInput, groupFor: (leaseMs: number) => RecordLeases): InstanceRecord;
+  newGroup(leaseMs: number, sessionId: string): RecordLeases;
+  heard(group: RecordLeases): void;
+  setHealth(lease: LeaseKey, health: Health): void;
+  publish(): void;
+  deregisterAll(leases: readonly LeaseKey[]): ReturnType<AttachSession["deregister"]>;
+}
+
 /** The open Attach sessions, by id: an instance's notices go to the session that keeps it. */
 export class AttachSessions {
-  readonly #replica: RegistryReplica;
+  readonly #replica: SessionRegistry;
   readonly #sessions = new Map<string, OpenSession>();
   #opened = 0;
 
-  constructor(replica: RegistryReplica) {
+  constructor(replica: SessionRegistry) {
     this.#replica = replica;
   }
 
@@ -68,11 +77,11 @@ export function leaseOf(record: InstanceRecord): LeaseKey {
 class OpenSession implements AttachSession {
   readonly id: string;
   readonly sink: AttachSink;
-  readonly #replica: RegistryReplica;
+  readonly #replica: SessionRegistry;
   readonly #forget: () => void;
-  readonly #groups = new Map<number, LeaseGroup>();
+  readonly #groups = new Map<number, RecordLeases>();
 
-  constructor(id: string, replica: RegistryReplica, sink: AttachSink, forget: () => void) {
+  constructor(id: string, replica: SessionRegistry, sink: AttachSink, forget: () => void) {
     this.id = id;
     this.sink = sink;
     this.#replica = replica;
@@ -108,7 +117,7 @@ class OpenSession implements AttachSession {
     this.#forget();
   }
 
-  #groupFor(leaseMs: number): LeaseGroup {
+  #groupFor(leaseMs: number): RecordLeases {
     const known = this.#groups.get(leaseMs);
     // A group that expired whole has left the wheel: its successor must enter it again.
     if (known !== undefined && known.members.size > 0) return known;

@@ -4,8 +4,7 @@ import { digestsEqual } from "../../core/model/digest.ts";
 import type { RemovalReason } from "../../core/model/endpoint.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
-import type { ServiceEntry } from "../../core/registry/service-entry.ts";
+import type { InstanceRecord, RegisteredService } from "../../core/registry/record.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import { sendNext, write } from "./catch-up.ts";
@@ -34,7 +33,7 @@ export class DiscoveryHub {
   readonly #clock: Clock;
   readonly #encoder: UpdateEncoder;
   readonly #staged = new Set<SharedView>();
-  readonly #stagedRecords = new Set<ServiceEntry>();
+  readonly #stagedRecords = new Set<RegisteredService>();
   readonly #all = new Set<Watcher>();
   #isUrgent = false;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
@@ -61,7 +60,7 @@ export class DiscoveryHub {
     this.#isUrgent = true;
   }
 
-  serviceChanged(service: ServiceEntry): void {
+  serviceChanged(service: RegisteredService): void {
     this.#stagedRecords.add(service);
   }
 

@@ -1,9 +1,8 @@
 import type { Metadata } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ServiceKey } from "../../core/model/names.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { InstanceRecord, RegisteredService } from "../../core/registry/record.ts";
 import type { Registry } from "../../core/registry/registry.ts";
-import type { ServiceEntry } from "../../core/registry/service-entry.ts";
 import type { Page, PageRequest } from "../../ports/registry-service.ts";
 import { pageOf } from "./page.ts";
 
@@ -12,7 +11,7 @@ export function servicesOf(
   registry: Registry,
   namespace: string,
   page: PageRequest,
-): Page<ServiceEntry> {
+): Page<RegisteredService> {
   const all = [...registry.services.values()].filter(
     (service) => namespace === "" || service.namespace === namespace,
   );

@@ -1,7 +1,7 @@
 import { type RegistrationId, serviceKey } from "../../core/model/names.ts";
 import type { Fence } from "../../core/registry/fences.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
-import { InstanceRecord } from "../../core/registry/record.ts";
+import { InstanceRecord, type RecordLeases } from "../../core/registry/record.ts";
 import type { Registry } from "../../core/registry/registry.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
@@ -45,12 +45,13 @@ export function restore(
     registry.advanceHlc(fence.hlc);
     registry.fences.add(fence, nowMs);
   }
-  const groups = new Map<number, LeaseGroup>();
+  const groups = new Map<number, RecordLeases>();
   for (const saved of loaded.records) {
     const { id, registrationId, leaseMs, namespace, service } = saved.instance;
     const fence = registry.fences.find(serviceKey(namespace, service), id, registrationId);
     if (fence?.kind === "registration") continue;
-    const group = groups.get(leaseMs) ?? new LeaseGroup(leaseMs, "", settlesAtMs - leaseMs);
+    const group =
+      groups.get(leaseMs) ?? new LeaseGroup<InstanceRecord>(leaseMs, "", settlesAtMs - leaseMs);
     groups.set(leaseMs, group);
     registry.restore(recordOf(registry, saved, journal.drains.get(registrationId), group));
   }
@@ -78,7 +79,7 @@ function recordOf(
   registry: Registry,
   saved: SnapshotRecord,
   drain: DrainEntry | undefined,
-  group: LeaseGroup,
+  group: RecordLeases,
 ): InstanceRecord {
   const { instance } = saved;
   const service = registry.serviceFor(instance.namespace, instance.service);

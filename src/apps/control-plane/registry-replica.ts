@@ -6,14 +6,17 @@ import { serviceKey, splitServiceKey } from "../../core/model/names.ts";
 import type { RegisterInput } from "../../core/registry/admission.ts";
 import type { Fence } from "../../core/registry/fences.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
+import type {
+  InstanceRecord,
+  RecordLeases,
+  RegisteredService,
+} from "../../core/registry/record.ts";
 import {
   type LeaseKey,
   type LeaseResult,
   type RegisterResult,
   Registry,
 } from "../../core/registry/registry.ts";
-import type { ServiceEntry } from "../../core/registry/service-entry.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type {
@@ -76,7 +79,7 @@ export class RegistryReplica implements RegistryService {
   }
 
   /** Registers without telling watchers yet. @throws MeshError */
-  place(input: RegisterInput, groupFor: (leaseMs: number) => LeaseGroup): InstanceRecord {
+  place(input: RegisterInput, groupFor: (leaseMs: number) => RecordLeases): InstanceRecord {
     if (this.#isDraining) throw drainingError();
     const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
     const result = this.registry.register(input, groupFor, time);
@@ -84,13 +87,13 @@ export class RegistryReplica implements RegistryService {
     throw refusalError(result);
   }
 
-  newGroup(leaseMs: number, sessionId: string): LeaseGroup {
-    const group = new LeaseGroup(leaseMs, sessionId, this.#clock.nowMs());
+  newGroup(leaseMs: number, sessionId: string): RecordLeases {
+    const group = new LeaseGroup<InstanceRecord>(leaseMs, sessionId, this.#clock.nowMs());
     this.registry.leases.add(group);
     return group;
   }
 
-  heard(group: LeaseGroup): void {
+  heard(group: RecordLeases): void {
     this.registry.heard(group, this.#clock.nowMs());
     if (group.sessionId !== "") this.publish();
   }
@@ -153,7 +156,7 @@ export class RegistryReplica implements RegistryService {
     return this.sessions.open(clientId, sink);
   }
 
-  listServices(namespace: string, page: PageRequest): Page<ServiceEntry> {
+  listServices(namespace: string, page: PageRequest): Page<RegisteredService> {
     return servicesOf(this.registry, namespace, page);
   }
 

@@ -3,8 +3,7 @@ import { hash64 } from "../model/hash.ts";
 import { formatAddress, type Instance, type ServiceDefaults } from "../model/instance.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
 import type { Fences } from "./fences.ts";
-import type { InstanceRecord } from "./record.ts";
-import type { ServiceEntry } from "./service-entry.ts";
+import type { InstanceRecord, RegisteredService } from "./record.ts";
 
 export interface RegistryLimits {
   /** A replica holds every record in memory: 250,000 cost some 500 MB. */
@@ -42,12 +41,12 @@ interface Candidate {
   readonly key: ServiceKey;
   readonly input: RegisterInput;
   readonly registrationId: RegistrationId;
-  readonly entry: ServiceEntry | undefined;
+  readonly entry: RegisteredService | undefined;
   readonly existing: InstanceRecord | undefined;
 }
 
 interface Known {
-  readonly services: ReadonlyMap<ServiceKey, ServiceEntry>;
+  readonly services: ReadonlyMap<ServiceKey, RegisteredService>;
   readonly fences: Fences;
   readonly instanceCount: number;
 }

@@ -3,13 +3,14 @@ import { aLease, anInstance } from "../../../test/support/builders.ts";
 import type { InstanceId, RegistrationId } from "../model/names.ts";
 import { expireDue, rearmAll, wasPaused } from "./expiry.ts";
 import { LeaseGroup } from "./lease.ts";
+import type { InstanceRecord, RecordLeases } from "./record.ts";
 import { Registry } from "./registry.ts";
 import { DEFAULT_PRESERVATION, SelfPreservation } from "./self-preservation.ts";
 
 let registry: Registry;
 let guard: SelfPreservation;
 let removed: string[];
-let sessions: LeaseGroup[];
+let sessions: RecordLeases[];
 
 /** `count` sessions with one instance each, in services of `perService`. */
 function fleet(count: number, perService = count): void {
@@ -21,7 +22,7 @@ function fleet(count: number, perService = count): void {
     serviceChanged: () => {},
   });
   sessions = Array.from({ length: count }, (_, i) => {
-    const group = new LeaseGroup(15_000, `s${i}`, 0);
+    const group = new LeaseGroup<InstanceRecord>(15_000, `s${i}`, 0);
     registry.leases.add(group);
     const instance = anInstance({
       id: `i${i}`,

@@ -1,6 +1,5 @@
 import type { ServiceKey } from "../model/names.ts";
-import type { LeaseGroup } from "./lease.ts";
-import type { InstanceRecord } from "./record.ts";
+import type { InstanceRecord, RecordLeases } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import type { ScopeCount, SelfPreservation } from "./self-preservation.ts";
 
@@ -72,12 +71,12 @@ function expireOne(
 function review(
   registry: Registry,
   guard: SelfPreservation,
-  due: readonly LeaseGroup[],
+  due: readonly RecordLeases[],
   nowMs: number,
 ): void {
   const services = new Map<ServiceKey, { total: number; overdue: number }>();
   let overdue = 0;
-  const count = (group: LeaseGroup): void => {
+  const count = (group: RecordLeases): void => {
     if (!group.isOverdue(nowMs)) return;
     for (const { service } of group.members) {
       overdue++;

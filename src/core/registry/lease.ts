@@ -1,5 +1,3 @@
-import type { InstanceRecord } from "./record.ts";
-
 /** Three missed renewals at 5 s, so that one lost packet or one long GC pause removes nobody. */
 export const DEFAULT_LEASE_MS = 15_000;
 
@@ -12,11 +10,11 @@ export function renewIntervalMs(leaseMs: number): number {
  * Leases of one length that one client keeps: a session renews thousands of instances by
  * touching one number. Leases run from the last message heard, never from the connection.
  */
-export class LeaseGroup {
+export class LeaseGroup<Member> {
   readonly leaseMs: number;
   /** The Attach session that keeps it; empty for unary registrations. */
   readonly sessionId: string;
-  readonly members = new Set<InstanceRecord>();
+  readonly members = new Set<Member>();
   heardAtMs: number;
   /** True while a member may be suspect, so that an ordinary beat need not look at members. */
   hasSuspects = false;
@@ -45,17 +43,17 @@ const SLOT_MS = 1_000;
  * slots are re-checked lazily, so that a renewal costs nothing here.
  * Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987.
  */
-export class LeaseWheel {
-  readonly #slots = new Map<number, LeaseGroup[]>();
+export class LeaseWheel<Member> {
+  readonly #slots = new Map<number, LeaseGroup<Member>[]>();
   #nextSlot: number | undefined;
 
-  add(group: LeaseGroup): void {
+  add(group: LeaseGroup<Member>): void {
     this.#insert(group, Math.ceil(group.dueAtMs / SLOT_MS));
   }
 
   /** Groups whose lease ran out by `nowMs`. The caller adds a group again that still has members. */
-  takeDue(nowMs: number): LeaseGroup[] {
-    const due: LeaseGroup[] = [];
+  takeDue(nowMs: number): LeaseGroup<Member>[] {
+    const due: LeaseGroup<Member>[] = [];
     const lastSlot = Math.floor(nowMs / SLOT_MS);
     for (let slot = this.#nextSlot ?? lastSlot; slot <= lastSlot; slot++) {
       const groups = this.#slots.get(slot);
@@ -71,11 +69,11 @@ export class LeaseWheel {
     return due;
   }
 
-  *groups(): Iterable<LeaseGroup> {
+  *groups(): Iterable<LeaseGroup<Member>> {
     for (const groups of this.#slots.values()) yield* groups;
   }
 
-  #insert(group: LeaseGroup, slot: number): void {
+  #insert(group: LeaseGroup<Member>, slot: number): void {
     const at = Math.max(slot, this.#nextSlot ?? slot);
     const groups = this.#slots.get(at);
     if (groups === undefined) this.#slots.set(at, [group]);

@@ -4,12 +4,18 @@ import type { Instance, ServiceDefaults } from "../model/instance.ts";
 import type { LeaseGroup } from "./lease.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 
+/** A service with its registrations. */
+export type RegisteredService = ServiceEntry<InstanceRecord>;
+
+/** Registrations that one client keeps alive together. */
+export type RecordLeases = LeaseGroup<InstanceRecord>;
+
 /**
  * One registration. The client's part (`instance`) is ordered by registrationId and
  * generation; the operator's part (drain) has a revision of its own and survives re-attaches.
  */
 export class InstanceRecord {
-  readonly service: ServiceEntry;
+  readonly service: RegisteredService;
   instance: Instance;
   defaults: ServiceDefaults | undefined;
   /** When this registrationId first registered anywhere: orders it against other processes. */
@@ -20,11 +26,11 @@ export class InstanceRecord {
   isSuspect = false;
   /** When it became suspect, or 0. */
   suspectSinceMs = 0;
-  group: LeaseGroup;
+  group: RecordLeases;
   /** What agents are told; immutable, replaced by `refresh`. */
   endpoint: Endpoint;
 
-  constructor(service: ServiceEntry, instance: Instance, hlc: number, group: LeaseGroup) {
+  constructor(service: RegisteredService, instance: Instance, hlc: number, group: RecordLeases) {
     this.service = service;
     this.instance = instance;
     this.firstRegisteredHlc = hlc;

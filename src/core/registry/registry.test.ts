@@ -4,6 +4,7 @@ import type { Instance } from "../model/instance.ts";
 import type { RegistrationId } from "../model/names.ts";
 import { DEFAULT_REGISTRY_LIMITS, type RegisterInput } from "./admission.ts";
 import { LeaseGroup } from "./lease.ts";
+import type { InstanceRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 
 const WALL_MS = 1_700_000_000_000;
@@ -28,7 +29,7 @@ function register(instance: Instance, more: Partial<RegisterInput> = {}, nowMs =
   return registry.register(
     { instance, defaults: undefined, ...more },
     (leaseMs) => {
-      const group = new LeaseGroup(leaseMs, "", nowMs);
+      const group = new LeaseGroup<InstanceRecord>(leaseMs, "", nowMs);
       registry.leases.add(group);
       return group;
     },

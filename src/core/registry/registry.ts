@@ -16,15 +16,15 @@ import {
 } from "./admission.ts";
 import { type Fence, Fences } from "./fences.ts";
 import { isPlausibleHlc, nextHlc } from "./hlc.ts";
-import { type LeaseGroup, LeaseWheel } from "./lease.ts";
-import { InstanceRecord } from "./record.ts";
+import { LeaseWheel } from "./lease.ts";
+import { InstanceRecord, type RecordLeases, type RegisteredService } from "./record.ts";
 import { ServiceEntry } from "./service-entry.ts";
 
 /** Learns what changed, at once and in order. */
 export interface RegistryListener {
   upserted(record: InstanceRecord): void;
   removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void;
-  serviceChanged(service: ServiceEntry): void;
+  serviceChanged(service: RegisteredService): void;
 }
 
 /** So long "nobody is there" is told apart from "nobody ever was". */
@@ -45,9 +45,9 @@ export type LeaseResult = "renewed" | "not-found" | "superseded";
 
 /** Which instances exist. Deterministic: time comes as arguments, effects go to the listener. */
 export class Registry {
-  readonly services = new Map<ServiceKey, ServiceEntry>();
+  readonly services = new Map<ServiceKey, RegisteredService>();
   readonly fences = new Fences();
-  readonly leases = new LeaseWheel();
+  readonly leases = new LeaseWheel<InstanceRecord>();
   readonly #limits: RegistryLimits;
   readonly #listener: RegistryListener;
   #instanceCount = 0;
@@ -74,7 +74,7 @@ export class Registry {
   /** Creates or replaces. `group` is the session's for its lease length, or a new one for a unary call. */
   register(
     input: RegisterInput,
-    groupFor: (leaseMs: number) => LeaseGroup,
+    groupFor: (leaseMs: number) => RecordLeases,
     time: { readonly nowMs: number; readonly wallMs: number },
   ): RegisterResult {
     const key = serviceKey(input.instance.namespace, input.instance.service);
@@ -136,7 +136,7 @@ export class Registry {
   }
 
   /** A message came: every lease of the group runs anew. */
-  heard(group: LeaseGroup, nowMs: number): void {
+  heard(group: RecordLeases, nowMs: number): void {
     group.heardAtMs = nowMs;
     if (!group.hasSuspects) return;
     group.hasSuspects = false;
@@ -191,7 +191,7 @@ export class Registry {
     this.#insert(record);
   }
 
-  serviceFor(namespace: string, name: string): ServiceEntry {
+  serviceFor(namespace: string, name: string): RegisteredService {
     const key = serviceKey(namespace, name);
     return this.services.get(key) ?? this.#newService(key, { namespace, service: name });
   }
@@ -218,7 +218,7 @@ export class Registry {
     record: InstanceRecord,
     instance: Instance,
     defaults: ServiceDefaults | undefined,
-    group: LeaseGroup,
+    group: RecordLeases,
   ): RegisterResult {
     if (record.group !== group) {
       record.group.members.delete(record);
@@ -241,12 +241,12 @@ export class Registry {
     if (record.refresh()) this.#listener.upserted(record);
   }
 
-  #refreshDefaults(service: ServiceEntry): void {
+  #refreshDefaults(service: RegisteredService): void {
     if (service.refreshDefaults()) this.#listener.serviceChanged(service);
   }
 
-  #newService(key: ServiceKey, of: { namespace: string; service: string }): ServiceEntry {
-    const service = new ServiceEntry(key, of.namespace, of.service);
+  #newService(key: ServiceKey, of: { namespace: string; service: string }): RegisteredService {
+    const service = new ServiceEntry<InstanceRecord>(key, of.namespace, of.service);
     this.services.set(key, service);
     return service;
   }
@@ -277,7 +277,7 @@ export class Registry {
 
 /** Shares the service's strings, which arrive anew with every message. */
 function canonical(
-  service: ServiceEntry,
+  service: RegisteredService,
   instance: Instance,
   registrationId: RegistrationId,
   generation: number,

@@ -1,13 +1,19 @@
 import type { ServiceDefaults } from "../model/instance.ts";
-import type { InstanceId, ServiceKey } from "../model/names.ts";
-import type { InstanceRecord } from "./record.ts";
+import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
+
+/** What a registration says of its service, and how old it is. */
+interface Registered {
+  readonly defaults: ServiceDefaults | undefined;
+  readonly firstRegisteredHlc: number;
+  readonly instance: { readonly registrationId: RegistrationId };
+}
 
 /** A service and its instances. It outlives its last instance for a while, so that "empty" is not "unknown". */
-export class ServiceEntry {
+export class ServiceEntry<Member extends Registered> {
   readonly key: ServiceKey;
   readonly namespace: string;
   readonly name: string;
-  readonly records = new Map<InstanceId, InstanceRecord>();
+  readonly records = new Map<InstanceId, Member>();
   /** What the oldest registration with defaults said. */
   defaults: ServiceDefaults | undefined;
   /** True while instances disagree about the defaults. */
@@ -29,7 +35,7 @@ export class ServiceEntry {
    * @returns true when the answer changed.
    */
   refreshDefaults(): boolean {
-    let oldest: InstanceRecord | undefined;
+    let oldest: Member | undefined;
     let isConflicting = false;
     for (const record of this.records.values()) {
       if (record.defaults === undefined) continue;
@@ -44,7 +50,7 @@ export class ServiceEntry {
   }
 }
 
-function isOlder(a: InstanceRecord, b: InstanceRecord): boolean {
+function isOlder(a: Registered, b: Registered): boolean {
   if (a.firstRegisteredHlc !== b.firstRegisteredHlc) {
     return a.firstRegisteredHlc < b.firstRegisteredHlc;
   }

@@ -2,9 +2,8 @@ import type { PendingKind } from "../../core/discovery/drain-barrier.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { splitServiceKey } from "../../core/model/names.ts";
 import { hlcWallMs } from "../../core/registry/hlc.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { InstanceRecord, RegisteredService } from "../../core/registry/record.ts";
 import type { LeaseResult as CoreLeaseResult } from "../../core/registry/registry.ts";
-import type { ServiceEntry } from "../../core/registry/service-entry.ts";
 import {
   DrainOutcome,
   type InstanceView,
@@ -130,7 +129,7 @@ function drainToWire(result: DrainResult) {
   };
 }
 
-export function serviceToWire(service: ServiceEntry): Service {
+export function serviceToWire(service: RegisteredService): Service {
   let healthyCount = 0;
   for (const { endpoint } of service.records.values()) {
     if (endpoint.state === "healthy") healthyCount++;
