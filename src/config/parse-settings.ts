@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type FieldViolation, MeshError } from "../core/model/mesh-error.ts";
 import { closest } from "./closest.ts";
 import { keysAt, type Leaf, leavesOf } from "./schema-shape.ts";
@@ -39,7 +39,7 @@ interface Given {
  * Flag > WEIR_* > file > default. Unknown keys of the file are errors, with a suggestion;
  * variables of other programs are none of our business.
  *
- * @param schema of strict objects.
+ * @param schema taken as strict; objects inside it say so themselves.
  * @throws MeshError INVALID_ARGUMENT that lists every problem with its place.
  */
 export function parseSettings<T>(schema: z.ZodType<T>, raw: RawSettings): ParsedSettings<T> {
@@ -61,7 +61,9 @@ export function parseSettings<T>(schema: z.ZodType<T>, raw: RawSettings): Parsed
     }
     return isInFile ? file.placeOf(path) : "default";
   };
-  const result = schema.safeParse(merged);
+  const strict =
+    schema instanceof z.ZodObject ? (schema.strict() as unknown as z.ZodType<T>) : schema;
+  const result = strict.safeParse(merged);
   if (!result.success) throw settingsError(violationsOf(schema, result.error), placeOf);
   const sources = leaves.map(({ path }) => {
     const isSaid = valueAt(merged, path) !== undefined;

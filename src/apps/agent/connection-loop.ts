@@ -103,6 +103,11 @@ export class ConnectionLoop {
     this.#connect();
   }
 
+  /** The end of the connection is expected from now on; nothing is opened again. */
+  finish(): void {
+    this.#isStopped = true;
+  }
+
   /** Cuts the connection; nothing is opened again. */
   stop(): void {
     this.#isStopped = true;
@@ -177,6 +182,10 @@ export class ConnectionLoop {
     problem: string,
     { isRefused, retryAfterMs }: { isRefused?: boolean; retryAfterMs?: number | undefined } = {},
   ): void {
+    if (this.#isStopped) {
+      this.#disconnect();
+      return;
+    }
     const { clock, random, log, purpose } = this.#options;
     const heldMs = this.#welcomedAtMs === undefined ? 0 : clock.nowMs() - this.#welcomedAtMs;
     if (heldMs >= HEALTHY_AFTER_MS) this.#failures = 0;

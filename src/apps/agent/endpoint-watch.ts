@@ -24,6 +24,9 @@ const SILENCE_FACTOR = 2.5;
 /** A set that does not match is asked for again this often: never a loop. */
 export const MISMATCH_RETRY_MS = 60_000;
 
+/** A server that does not answer a goodbye must not hold up the end. */
+const GOODBYE_MS = 1_000;
+
 /** Beyond it a report per process is no longer remembered; the next drain reports anew. */
 const MAX_REPORTED = 10_000;
 
@@ -65,6 +68,7 @@ export class EndpointWatch {
   /** Services that still do not fit. */
   readonly #misfits = new Set<ServiceKey>();
   #cancelRetry: (() => void) | undefined;
+  #goodbye: (() => void) | undefined;
   /** Last reported count of requests in flight, by registration. */
   readonly #reported = new Map<string, number>();
 
@@ -96,12 +100,22 @@ export class EndpointWatch {
     this.#loop.start();
   }
 
-  /** Says goodbye, so that no drain waits for this agent, and cuts the stream. */
-  stop(): void {
-    this.#acks.flush();
-    this.#stream?.goodbye();
-    // The connection's own end of writing travels with the last bytes; the cut comes after them.
-    this.#options.clock.after(0, () => this.#loop.stop());
+  /** Says goodbye, so that no drain waits for this agent, and ends the connection. */
+  async stop(): Promise<void> {
+    const stream = this.#stream;
+    this.#loop.finish();
+    if (stream !== undefined) {
+      this.#acks.flush();
+      await new Promise<void>((resolve) => {
+        const cancel = this.#options.clock.after(GOODBYE_MS, () => resolve());
+        this.#goodbye = () => {
+          cancel();
+          resolve();
+        };
+        stream.goodbye();
+      });
+    }
+    this.#loop.stop();
   }
 
   /** Watches one more service. Without a connection, the next one takes it along. */
@@ -161,6 +175,7 @@ export class EndpointWatch {
 
   #lost(): void {
     this.#stream = undefined;
+    this.#goodbye?.();
     this.#cancelBeat();
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;

@@ -117,6 +117,7 @@ export class RegistrationKeeper {
   /** Deregisters, waits for the answer up to 2 s, and ends the session. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#loop.finish();
     this.#cancelRetry?.();
     const leases = [...this.#kept.values()].filter(isInSession).map(leaseOf);
     const session = this.#session;

@@ -17,13 +17,15 @@ import type {
 } from "../../ports/attach-source.ts";
 import { durationToMs } from "../wire/duration.ts";
 import { defaultsToWire, healthToWire, instanceToWire } from "../wire/instance.ts";
-import { STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: a third of the default lease. */
 const DEFAULT_RENEW_MS = 5_000;
 
 /** Attach sessions over gRPC. @param credentials called for each session, so that certificates can change. */
-export function grpcAttachSource(credentials: () => ChannelCredentials): AttachSource {
+export function grpcAttachSource(
+  credentials: () => ChannelCredentials = insecureCredentials,
+): AttachSource {
   return {
     open(address, hello, listener) {
       const client = new RegistryServiceClient(address, credentials(), STREAM_CHANNEL_OPTIONS);

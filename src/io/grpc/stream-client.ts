@@ -1,4 +1,10 @@
-import type { ChannelOptions, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import type { StreamEnd } from "../../ports/stream-end.ts";
 import { readError } from "./error-details.ts";
 import { DETAILS_KEY } from "./status.ts";
@@ -30,6 +36,11 @@ export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 5_000,
 };
+
+/** Plaintext: for loopback and networks that somebody else protects. */
+export function insecureCredentials(): ChannelCredentials {
+  return credentials.createInsecure();
+}
 
 /** One bidirectional stream on a channel of its own. */
 export class StreamClient<Request> {

@@ -15,13 +15,15 @@ import type {
 import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
-import { STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: what a Weir server does by default. */
 const DEFAULT_HEARTBEAT_MS = 10_000;
 
 /** Watch streams over gRPC. @param credentials called for each stream, so that certificates can change. */
-export function grpcWatchSource(credentials: () => ChannelCredentials): WatchSource {
+export function grpcWatchSource(
+  credentials: () => ChannelCredentials = insecureCredentials,
+): WatchSource {
   return { open: (address, hello, listener) => openWatch(credentials(), address, hello, listener) };
 }
 

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { AdminResponse, AdminRoutes } from "../../ports/admin-http.ts";
+import { bind } from "./bind.ts";
+import { parseListenAddress } from "./listen-address.ts";
 
 /** Nothing that is read here takes longer; slower peers hold sockets for nothing. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -20,9 +22,14 @@ export interface RunningAdmin {
  * nor the name that was listened on is refused, so that no web page can reach this port by
  * rebinding its own name.
  *
+ * @param options `takeOver` shares the port with the process that holds it.
  * @throws MeshError LISTEN_FAILED that says what to do.
  */
-export function startAdmin(listen: string, routes: AdminRoutes): Promise<RunningAdmin> {
+export async function startAdmin(
+  listen: string,
+  routes: AdminRoutes,
+  { takeOver = false } = {},
+): Promise<RunningAdmin> {
   const colon = listen.lastIndexOf(":");
   const host = listen.slice(0, colon);
   const server = createServer(
@@ -30,20 +37,18 @@ export function startAdmin(listen: string, routes: AdminRoutes): Promise<Running
     (request, response) => answer(request, response, routes, host),
   );
   server.maxConnections = MAX_CONNECTIONS;
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(listen, cause)));
-    server.listen(Number(listen.slice(colon + 1)), host.replace(/^\[|\]$/g, ""), () => {
-      const { port } = server.address() as AddressInfo;
-      resolve({
-        address: `${host}:${port}`,
-        stop: () =>
-          new Promise((done) => {
-            server.close(() => done());
-            server.closeAllConnections();
-          }),
-      });
-    });
+  await bind(server, parseListenAddress(listen), takeOver).catch((error: unknown) => {
+    throw listenError(listen, error instanceof MeshError ? error.cause : error);
   });
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `${host}:${port}`,
+    stop: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
 }
 
 function answer(
@@ -91,8 +96,9 @@ function jsonValue(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }
 
-function listenError(listen: string, cause: NodeJS.ErrnoException): MeshError {
-  const why = cause.code === "EADDRINUSE" ? "the port is in use" : cause.message;
+function listenError(listen: string, cause: unknown): MeshError {
+  const isInUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+  const why = isInUse ? "the port is in use" : String(cause);
   return new MeshError(
     "LISTEN_FAILED",
     `cannot listen on ${listen} for the admin port: ${why}; stop what listens there, or choose another one with --admin`,

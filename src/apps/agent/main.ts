@@ -1,0 +1,114 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { newFastRandom } from "../../core/model/fast-random.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
+import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
+import { grpcProber } from "../../io/grpc/grpc-prober.ts";
+import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
+import { startAdmin } from "../../io/http/admin-listener.ts";
+import { ProxyListener } from "../../io/http/proxy-listener.ts";
+import { UpstreamPools } from "../../io/http/upstream-pools.ts";
+import { pinoLog } from "../../io/pino-log.ts";
+import { httpProber } from "../../io/probe/http-prober.ts";
+import { tcpProber } from "../../io/probe/tcp-prober.ts";
+import { systemClock } from "../../io/system-clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { AgentConfig } from "./config.ts";
+import { proberByKind } from "./prober-by-kind.ts";
+import { assembleAgent } from "./start.ts";
+
+/** Requests that take longer are cut when the agent stops: what supervisors give a process is 30 s. */
+const STOP_GRACE_MS = 20_000;
+
+/** Without a successor on the port, clients that keep idle connections are told at once. */
+const IDLE_GRACE_MS = 1_000;
+
+const LAST_KNOWN_GOOD = "last-known-good";
+
+export interface RunningAgent {
+  /** `host:port` as bound. */
+  readonly listenAddress: string;
+  readonly adminAddress: string;
+  /** Deregisters the local instances, answers what is in flight, saves what is known. */
+  stop(): Promise<void>;
+}
+
+/** Runs an agent until it is stopped. @throws MeshError when it cannot listen or use its state directory. */
+export async function runAgent(
+  config: AgentConfig,
+  softwareVersion = "unknown",
+): Promise<RunningAgent> {
+  const log = pinoLog(process.env["WEIR_LOG_LEVEL"] ?? "info", "weir-agent");
+  const pools = new UpstreamPools();
+  const random = newFastRandom(Math.floor(Math.random() * 2 ** 32));
+  const agent = assembleAgent(config, {
+    softwareVersion,
+    clock: systemClock,
+    random,
+    log,
+    newId: randomUUID,
+    watchSource: grpcWatchSource(),
+    attachSource: grpcAttachSource(),
+    prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
+    lastKnownGood: openLastKnownGood(config.stateDir, log),
+    processFigures,
+    retirePool: (key) => pools.retire(key),
+  });
+  const { takeOver } = config;
+  const listener = new ProxyListener({ handler: agent.handler, pools, random });
+  const admin = await startAdmin(config.admin, agent.pages, { takeOver });
+  const listenAddress = await listener
+    .listen(config.listen, { takeOver })
+    .catch(async (error: unknown) => {
+      await admin.stop();
+      await pools.destroy();
+      throw error;
+    });
+  const id = config.id === "" ? defaultId(listenAddress) : config.id;
+  agent.start(id);
+  log.info({ id, listen: listenAddress, admin: admin.address }, "the agent is up");
+  return {
+    listenAddress,
+    adminAddress: admin.address,
+    async stop() {
+      await agent.deregister();
+      await listener.stop(STOP_GRACE_MS, IDLE_GRACE_MS);
+      await agent.stop();
+      await pools.destroy();
+      await admin.stop();
+    },
+  };
+}
+
+function openLastKnownGood(stateDir: string, log: Log) {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const message = `cannot create the state directory ${stateDir}: ${String(error)}; name another one with --state-dir`;
+    throw new MeshError("STORAGE_FAILED", message, { cause: error });
+  }
+  return lastKnownGoodFile(join(stateDir, LAST_KNOWN_GOOD), systemClock, (problem) =>
+    log.warn({ problem }, "the last-known-good file was not used"),
+  );
+}
+
+/** The same after a restart, and another one for each agent of a host. */
+function defaultId(listenAddress: string): string {
+  const port = listenAddress.slice(listenAddress.lastIndexOf(":") + 1);
+  const host = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "");
+  return `${host === "" ? "agent" : host.slice(0, 100)}:${port}`;
+}
+
+function processFigures() {
+  const { user, system } = process.cpuUsage();
+  return {
+    residentBytes: process.memoryUsage.rss(),
+    cpuSeconds: (user + system) / 1e6,
+    uptimeSeconds: process.uptime(),
+  };
+}
