@@ -129,7 +129,8 @@ export class Passage implements AttemptListener {
     if (!this.#isSafeAfter(end) || !this.#exchange.canReplay) return false;
     if (nowMs >= this.#deadlineAtMs) return false;
     if (this.#attempts > service.settings.retryAttempts) return false;
-    if (!service.retryBudget.tryWithdraw(nowMs)) {
+    // Where nothing was sent, a retry adds no load: one dead instance of three must not eat the budget.
+    if (end !== "connect-failed" && !service.retryBudget.tryWithdraw(nowMs)) {
       service.stats.retriesRefused += 1;
       return false;
     }
