@@ -1,0 +1,163 @@
+import { describe, expect, test } from "vitest";
+import {
+  A,
+  A_DRAINING,
+  B,
+  BASE,
+  C,
+  delta,
+  EPOCH,
+  endpoint,
+  ids,
+  removal,
+  setWith,
+  snapshot,
+} from "../../../test/support/endpoint-updates.ts";
+
+describe("what is settled is obeyed", () => {
+  test.each([
+    { name: "a snapshot replaces", update: snapshot([B, C], { version: 2 }), left: ["b", "c"] },
+    {
+      name: "a delta removes and adds",
+      update: delta(1, [B, C], { upserts: [C], removals: [removal("a")] }),
+      left: ["b", "c"],
+    },
+    {
+      name: "absent empties at once",
+      update: { ...BASE, kind: "absent" as const, version: 2 },
+      left: [],
+    },
+    {
+      name: "pending keeps",
+      update: { ...BASE, kind: "pending" as const, version: 0 },
+      left: ["a", "b"],
+    },
+    {
+      name: "resumed keeps",
+      update: { ...BASE, kind: "resumed" as const, version: 9 },
+      left: ["a", "b"],
+    },
+  ])("$name", ({ update, left }) => {
+    const set = setWith(A, B);
+    const result = set.apply(update, EPOCH);
+    expect(ids(set)).toEqual(left);
+    expect(result.held).toBe(false);
+    expect(result.digestMismatch).toBe(false);
+  });
+});
+
+describe("what is not settled is merged", () => {
+  test.each([
+    {
+      name: "absence from a snapshot removes nothing",
+      update: snapshot([C], { version: 2, settled: false }),
+      left: ["a", "b", "c"],
+      held: true,
+    },
+    {
+      name: "absent removes nothing",
+      update: { ...BASE, kind: "absent" as const, version: 2, settled: false },
+      left: ["a", "b"],
+      held: true,
+    },
+    {
+      name: "a removal with a cause counts",
+      update: delta(1, [B], { removals: [removal("a", "expired")], settled: false }),
+      left: ["b"],
+      held: false,
+    },
+    {
+      name: "an update counts",
+      update: snapshot([A_DRAINING, B], { version: 2, settled: false }),
+      left: ["a:draining", "b"],
+      held: false,
+    },
+  ])("$name", ({ update, left, held }) => {
+    const set = setWith(A, B);
+    const result = set.apply(update, EPOCH);
+    expect(ids(set)).toEqual(left);
+    expect(result.held).toBe(held);
+  });
+
+  test.each([
+    { settles: { ...BASE, kind: "resumed" as const, version: 2 }, by: "resumed" },
+    { settles: snapshot([C], { version: 3 }), by: "a snapshot" },
+    { settles: delta(2, [C], {}), by: "a delta" },
+  ])("what was held goes when $by is settled", ({ settles }) => {
+    const set = setWith(A, B);
+    set.apply(snapshot([C], { version: 2, settled: false }), EPOCH);
+    expect(set.heldCount).toBe(2);
+    const result = set.apply(settles, EPOCH);
+    expect(ids(set)).toEqual(["c"]);
+    expect(result).toMatchObject({
+      held: false,
+      urgent: true,
+      changed: true,
+      digestMismatch: false,
+    });
+  });
+
+  test("a held endpoint that is listed again is no longer held", () => {
+    const set = setWith(A);
+    set.apply({ ...BASE, kind: "absent", version: 2, settled: false }, EPOCH);
+    expect(set.heldCount).toBe(1);
+    const result = set.apply(delta(2, [A], { upserts: [A], settled: false }), EPOCH);
+    expect(result).toMatchObject({ held: false, changed: false, digestMismatch: false });
+  });
+});
+
+describe("no way back in time", () => {
+  test.each([
+    { sent: endpoint("a", { revision: 0 }), left: ["a:draining"], because: "an older revision" },
+    { sent: endpoint("a", { revision: 1 }), left: ["a:draining"], because: "the same revision" },
+    { sent: endpoint("a", { revision: 2 }), left: ["a"], because: "an undrain has a higher one" },
+    {
+      sent: endpoint("a", { process: "a-2" }),
+      left: ["a"],
+      because: "another process was never drained",
+    },
+  ])("after a drain, $because: $left", ({ sent, left }) => {
+    const set = setWith(A_DRAINING);
+    const result = set.apply(snapshot([sent], { version: 2 }), EPOCH);
+    expect(ids(set)).toEqual(left);
+    expect(result.digestMismatch).toBe(false);
+  });
+
+  test.each([
+    { reason: "deregistered" as const, left: [] },
+    { reason: "evicted" as const, left: [] },
+    { reason: "superseded" as const, left: [] },
+    { reason: "expired" as const, left: ["a"] },
+  ])("a process that was $reason and listed again: $left", ({ reason, left }) => {
+    const set = setWith(A);
+    set.apply(delta(1, [], { removals: [removal("a", reason)] }), EPOCH);
+    set.apply(snapshot([A], { version: 1, settled: false }), EPOCH + 1);
+    expect(ids(set)).toEqual(left);
+  });
+
+  test("a replica that lags does not bring back the process that was replaced", () => {
+    const a2 = endpoint("a", { process: "a-2" });
+    const set = setWith(A);
+    set.apply(delta(1, [], { removals: [removal("a", "superseded")] }), EPOCH);
+    set.apply(delta(2, [a2], { upserts: [a2] }), EPOCH);
+    set.apply(snapshot([A], { settled: false }), EPOCH + 1);
+    expect(set.endpoints()).toEqual([a2]);
+  });
+
+  test("an upsert wins over a removal of the same id in one update", () => {
+    const a2 = endpoint("a", { process: "a-2" });
+    const set = setWith(A);
+    const removals = [removal("a", "superseded", "a-1")];
+    set.apply(delta(1, [a2], { upserts: [a2], removals }), EPOCH);
+    expect(set.endpoints()).toEqual([a2]);
+    set.apply(delta(2, [A], { upserts: [A] }), EPOCH);
+    expect(set.endpoints()).toEqual([a2]);
+  });
+
+  test("an expiry that was repaired within one update leaves the process selectable", () => {
+    const set = setWith(A);
+    set.apply(delta(1, [A], { upserts: [A], removals: [removal("a", "deregistered")] }), EPOCH);
+    set.apply(snapshot([A], { version: 3 }), EPOCH);
+    expect(ids(set)).toEqual(["a"]);
+  });
+});
