@@ -26,6 +26,7 @@ export default defineConfig({
           hookTimeout: 30_000,
           // Each file runs real servers: more at once only makes them wait for a core.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -36,6 +37,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // A load test beside another one measures the other one.
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -87,6 +87,7 @@ export type PendingReason =
   | "in-flight"
   | "disconnected"
   | "not-settled"
+  | "last-endpoint"
   | "unknown";
 
 export interface PendingDrain {

@@ -74,5 +74,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
-process.exitCode = await runCli(process.argv.slice(2), context, programDoors(process.env, context));
+const readText = (path: string): string => readFileSync(path, "utf8");
+const programs = programDoors({ context, readText });
+process.exitCode = await runCli(process.argv.slice(2), context, programs);
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -93,7 +93,12 @@ function withAgentFlags(command: Command): Command {
 function withDevFlags(command: Command): Command {
   return command
     .option("--config <file>", "the agent's settings in YAML")
-    .option("--state-dir <folder>", "where both keep their state (default .weir)");
+    .option("--state-dir <folder>", "where both keep their state (default .weir)")
+    .option("--server-listen <host:port>", "gRPC API (default 127.0.0.1:7400)")
+    .option("--server-admin <host:port>", "the control plane's HTTP (default 127.0.0.1:7401)")
+    .option("--listen <host:port>", "where applications send requests (default 127.0.0.1:15001)")
+    .option("--admin <host:port>", "the agent's metrics and readiness (default 127.0.0.1:15000)")
+    .option("--settle-after <duration>", "how long after a start absence means nothing yet");
 }
 
 /** Commander hands operands first, then options, then the command itself. */
@@ -113,10 +118,11 @@ async function runProgram(
 ): Promise<void> {
   const configured = await readSettings(context, verdict, configure);
   if (configured === undefined) return;
-  const running = await configured.start();
-  context.terminal.out(`${running.lines.join("\n")}\n`);
-  context.signals.onHangup(() => reload(context, running));
+  // Asked before the start: who sees the addresses may send a signal at once.
   const stopped = context.signals.stop().then(() => EXIT.ok);
+  const running = await configured.start();
+  context.signals.onHangup(() => reload(context, running));
+  context.terminal.out(`${running.lines.join("\n")}\n`);
   verdict.exitCode = await Promise.race([stopped, running.ended ?? stopped]);
   await running.stop();
 }

@@ -90,6 +90,7 @@ const PENDING_REASONS: Readonly<Partial<Record<ReasonCode, PendingReason>>> = {
   [ReasonCode.PENDING_REASON_IN_FLIGHT]: "in-flight",
   [ReasonCode.PENDING_REASON_DISCONNECTED]: "disconnected",
   [ReasonCode.PENDING_REASON_NOT_SETTLED]: "not-settled",
+  [ReasonCode.PENDING_REASON_LAST_ENDPOINT]: "last-endpoint",
 };
 
 const AGENT_STATES: Readonly<Partial<Record<AgentState, AgentSummary["state"]>>> = {
