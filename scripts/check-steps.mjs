@@ -75,7 +75,7 @@ function compareTrees(fresh, committed) {
 
 /** Without the tests, which take longer and count themselves. */
 export const staticSteps = [
-  command("format and lint", "biome", "ci", "--error-on-warnings", "."),
+  command("format and lint", "biome", "ci", "--colors=off", "--error-on-warnings", "."),
   command("types of core, without Node", "tsc", "-p", "tsconfig.core.json"),
   command("types", "tsc", "--noEmit"),
   { name: "import directions", run: importDirections },
