@@ -16,6 +16,9 @@ export const REFUSED_RETRY_MS = 60_000;
 /** A server that drains has all of its agents move: they spread over this time. */
 export const DRAIN_SPREAD_MS = 500;
 
+/** An outage of hours must not fill a disk with its news. */
+const WARN_EVERY_MS = 60_000;
+
 /** Doublings beyond this change nothing: the bound is the longest wait. */
 const MAX_FAILURES = 16;
 
@@ -79,6 +82,7 @@ export class ConnectionLoop {
   #cancelTimer: () => void = () => undefined;
   #replicaId = "";
   #problem = "";
+  #warnedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   constructor(options: ConnectionLoopOptions) {
@@ -195,7 +199,9 @@ export class ConnectionLoop {
     const jitterMs = fullJitterMs(this.#failures, random);
     this.#failures = Math.min(this.#failures + 1, MAX_FAILURES);
     const waitMs = Math.round((retryAfterMs ?? 0) + jitterMs);
-    const isNews = problem !== this.#problem;
+    const nowMs = clock.nowMs();
+    const isNews = heldMs > 0 || nowMs - this.#warnedAtMs >= WARN_EVERY_MS;
+    if (isNews) this.#warnedAtMs = nowMs;
     this.#problem = problem;
     const fields = { purpose, address, problem, retryInMs: waitMs };
     if (isRefused)
