@@ -79,6 +79,16 @@ function attempts(text: MetricsText, services: readonly ServiceEntry[]): void {
       }),
     ),
   );
+  text.counter(
+    "weir_agent_endpoint_attempts_total",
+    "Attempts begun by service and endpoint, retries included.",
+    services.flatMap(({ key, upstream }) =>
+      Array.from(upstream.loads).map((load) => ({
+        labels: { service: key, endpoint: load.endpoint.id },
+        value: upstream.stats.of(load).begun,
+      })),
+    ),
+  );
   text.histogram(
     "weir_agent_request_duration_seconds",
     "Time to the end of each attempt, cancelled ones left out.",

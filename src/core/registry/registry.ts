@@ -51,6 +51,7 @@ export class Registry {
   readonly #limits: RegistryLimits;
   readonly #listener: RegistryListener;
   #instanceCount = 0;
+  #changeCount = 0;
   #hlc = 0;
 
   constructor(listener: RegistryListener, limits: RegistryLimits = DEFAULT_REGISTRY_LIMITS) {
@@ -60,6 +61,11 @@ export class Registry {
 
   get instanceCount(): number {
     return this.#instanceCount;
+  }
+
+  /** Grows with every change that a restart should not forget. */
+  get changeCount(): number {
+    return this.#changeCount;
   }
 
   get hlc(): number {
@@ -146,6 +152,7 @@ export class Registry {
   setHealth(record: InstanceRecord, health: Health): void {
     if (record.instance.health === health) return;
     record.instance = { ...record.instance, health };
+    this.#changeCount++;
     if (record.refresh()) this.#listener.upserted(record);
   }
 
@@ -161,6 +168,7 @@ export class Registry {
     if (record.isDraining === isDraining) return record.operatorRevision;
     record.isDraining = isDraining;
     record.operatorRevision++;
+    this.#changeCount++;
     if (record.refresh()) this.#listener.upserted(record);
     return record.operatorRevision;
   }
@@ -180,6 +188,7 @@ export class Registry {
     service.records.delete(instance.id);
     record.group.members.delete(record);
     this.#instanceCount--;
+    this.#changeCount++;
     if (service.records.size === 0) service.emptySinceMs = nowMs;
     this.#listener.removed(record, reason, fence);
     if (record.defaults !== undefined) this.#refreshDefaults(service);
@@ -210,6 +219,7 @@ export class Registry {
     service.emptySinceMs = 0;
     record.group.members.add(record);
     this.#instanceCount++;
+    this.#changeCount++;
     if (record.defaults !== undefined) this.#refreshDefaults(service);
     this.#listener.upserted(record);
   }
@@ -226,6 +236,7 @@ export class Registry {
       group.members.add(record);
     }
     record.instance = instance;
+    this.#changeCount++;
     record.isSuspect = false;
     record.suspectSinceMs = 0;
     const hadDefaults = record.defaults;
