@@ -122,3 +122,16 @@ test("a settings file that is not there is named", async () => {
   expect(await agent.exited).toBe(64);
   expect(agent.stderr).toContain("nowhere.yaml");
 });
+
+test("who insists ends an agent and its command at once, where the first signal only asked", async () => {
+  // This command ignores signals, so the agent would wait for it for ever.
+  const script =
+    'process.on("SIGTERM", () => console.log("no")); setInterval(() => undefined, 1000); console.log("command is up")';
+  const agent = start("agent", ...PORTS, "--", process.execPath, "-e", script);
+  await agent.line(/command is up/);
+  // As somebody does who has lost patience.
+  const insisting = setInterval(() => agent.child.kill("SIGTERM"), 100);
+  expect(await agent.exited).toBe(143);
+  clearInterval(insisting);
+  expect(agent.stdout).toContain("no");
+});

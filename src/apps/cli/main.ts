@@ -12,6 +12,9 @@ const READINESS_TIMEOUT_MS = 2_000;
 /** Everything was said and done by then: what still holds the process is a connection that does not close. */
 const LINGER_MS = 1_000;
 
+/** One Ctrl-C comes twice below npm: from the terminal, and from npm, which passes it on. Nobody insists this fast. */
+const SAME_SIGNAL_MS = 300;
+
 /** As shells count: 128 + the signal's number. */
 const SIGNAL_EXITS: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 
@@ -28,11 +31,12 @@ function readVersion(): string {
 /** The first signal asks, the second one insists. */
 function stop(): Promise<StopSignal> {
   return new Promise((resolve) => {
-    let isAsked = false;
+    let askedAtMs: number | undefined;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
-        if (isAsked) process.exit(SIGNAL_EXITS[signal]);
-        isAsked = true;
+        const nowMs = systemClock.nowMs();
+        askedAtMs ??= nowMs;
+        if (nowMs - askedAtMs > SAME_SIGNAL_MS) process.exit(SIGNAL_EXITS[signal]);
         resolve(signal);
       });
     }

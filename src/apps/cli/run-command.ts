@@ -33,9 +33,13 @@ export async function startWithCommand(options: RunCommandOptions): Promise<Runn
     stdio: "inherit",
     env: { ...context.env, WEIR_AGENT: `http://${agent.listenAddress}` },
   });
+  // A second signal ends this process at once: the command must not stay behind without its agent.
+  const killChild = (): void => void child.kill("SIGKILL");
+  process.once("exit", killChild);
   const ended = new Promise<number>((resolve, reject) => {
     child.on("error", (error) => reject(cannotStart(program, error)));
     child.on("exit", (code, signal) => {
+      process.off("exit", killChild);
       resolve(code ?? (signal === null ? 1 : 128 + constants.signals[signal]));
     });
   });
