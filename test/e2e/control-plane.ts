@@ -43,8 +43,13 @@ export async function startControlPlane(
     });
   };
   await start();
-  const registry = new RegistryServiceClient(address, credentials.createInsecure());
-  const admin = new AdminServiceClient(address, credentials.createInsecure());
+  // grpc-js waits up to two minutes between connects; a server that is back is wanted at once.
+  const patience = {
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+  };
+  const registry = new RegistryServiceClient(address, credentials.createInsecure(), patience);
+  const admin = new AdminServiceClient(address, credentials.createInsecure(), patience);
   stage.onClose(() => {
     registry.close();
     admin.close();
