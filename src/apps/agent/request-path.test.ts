@@ -132,10 +132,18 @@ test("attempts share one deadline", () => {
 test("retries stop when the budget is used up", () => {
   const retryBudget = { percent: 50, minPerSecond: 0, ttlMs: 10_000 };
   const { path, service } = pathTo(4, { retryBudget });
-  for (let i = 0; i < 10; i++) path.handle(new ScriptedExchange(["connect-failed"]));
+  for (let i = 0; i < 10; i++) path.handle(new ScriptedExchange(["reset"]));
   // Half a retry is earned by each of ten requests.
   expect(service.stats.retries).toBe(5);
   expect(service.stats.retriesRefused).toBeGreaterThan(0);
+});
+
+test("a retry after a failed connect costs no budget: nothing was sent", () => {
+  const retryBudget = { percent: 0, minPerSecond: 0, ttlMs: 10_000 };
+  const { path, service } = pathTo(4, { retryBudget });
+  path.handle(new ScriptedExchange(["connect-failed", "responded"]));
+  expect(service.stats.retries).toBe(1);
+  expect(service.stats.retriesRefused).toBe(0);
 });
 
 test("no endpoint is a 503 that says why", () => {
