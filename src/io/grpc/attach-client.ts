@@ -17,6 +17,7 @@ import type {
 } from "../../ports/attach-source.ts";
 import { durationToMs } from "../wire/duration.ts";
 import { defaultsToWire, healthToWire, instanceToWire } from "../wire/instance.ts";
+import { OwnedSockets } from "./owned-sockets.ts";
 import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: a third of the default lease. */
@@ -28,12 +29,11 @@ export function grpcAttachSource(
 ): AttachSource {
   return {
     open(address, hello, listener) {
-      const client = new RegistryServiceClient(address, credentials(), STREAM_CHANNEL_OPTIONS);
+      const sockets = new OwnedSockets(credentials());
+      const client = new RegistryServiceClient(address, sockets, STREAM_CHANNEL_OPTIONS);
       const call = client.attach();
-      const stream = new StreamClient<AttachRequest>(
-        call,
-        () => client.close(),
-        (end) => listener.end(end),
+      const stream = new StreamClient<AttachRequest>(call, client, sockets, (end) =>
+        listener.end(end),
       );
       call.on("data", (response: AttachResponse) => {
         if (!stream.isOver) hear(response, listener);

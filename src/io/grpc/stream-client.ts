@@ -1,12 +1,14 @@
 import {
   type ChannelCredentials,
   type ChannelOptions,
+  type Client,
   type ClientDuplexStream,
   credentials,
   type ServiceError,
 } from "@grpc/grpc-js";
 import type { StreamEnd } from "../../ports/stream-end.ts";
 import { readError } from "./error-details.ts";
+import type { OwnedSockets } from "./owned-sockets.ts";
 import { DETAILS_KEY } from "./status.ts";
 
 /** Writes that the peer has not taken. An agent writes some 20 messages a second, so it stopped reading long ago. */
@@ -45,18 +47,21 @@ export function insecureCredentials(): ChannelCredentials {
 /** One bidirectional stream on a channel of its own. */
 export class StreamClient<Request> {
   readonly #call: ClientDuplexStream<Request, unknown>;
-  readonly #closeChannel: () => void;
+  readonly #client: Client;
+  readonly #sockets: OwnedSockets;
   readonly #ended: (end: StreamEnd) => void;
   #isOver = false;
   #unwritten = 0;
 
   constructor(
     call: ClientDuplexStream<Request, unknown>,
-    closeChannel: () => void,
+    client: Client,
+    sockets: OwnedSockets,
     ended: (end: StreamEnd) => void,
   ) {
     this.#call = call;
-    this.#closeChannel = closeChannel;
+    this.#client = client;
+    this.#sockets = sockets;
     this.#ended = ended;
     // grpc-js reports a failure as `error` and then as `status`; success as `status` only.
     call.on("error", (error: ServiceError) => this.end(endOf(error)));
@@ -90,7 +95,8 @@ export class StreamClient<Request> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#call.cancel();
-    this.#closeChannel();
+    this.#client.close();
+    this.#sockets.destroy();
   }
 
   /** Ends, and tells the listener once. */

@@ -15,6 +15,7 @@ import type {
 import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
+import { OwnedSockets } from "./owned-sockets.ts";
 import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: what a Weir server does by default. */
@@ -33,13 +34,10 @@ function openWatch(
   hello: AgentHello,
   listener: WatchListener,
 ): WatchStream {
-  const client = new DiscoveryServiceClient(address, credentials, STREAM_CHANNEL_OPTIONS);
+  const sockets = new OwnedSockets(credentials);
+  const client = new DiscoveryServiceClient(address, sockets, STREAM_CHANNEL_OPTIONS);
   const call = client.watch();
-  const stream = new StreamClient<WatchRequest>(
-    call,
-    () => client.close(),
-    (end) => listener.end(end),
-  );
+  const stream = new StreamClient<WatchRequest>(call, client, sockets, (end) => listener.end(end));
   call.on("data", (response: WatchResponse) => {
     if (!stream.isOver) hear(response, listener, stream);
   });
