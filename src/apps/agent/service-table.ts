@@ -1,4 +1,4 @@
-import { POLICY_NAMES, type PolicyName } from "../../core/balancing/policy.ts";
+import { isPolicyName, type PolicyName } from "../../core/balancing/policy.ts";
 import type { ApplyResult } from "../../core/discovery/apply-result.ts";
 import { EndpointSet } from "../../core/discovery/endpoint-set.ts";
 import type { Update } from "../../core/discovery/update.ts";
@@ -242,10 +242,6 @@ export class ServiceTable implements WatchedServices {
     this.#waiters.delete(entry.key);
     for (const answer of waiters) answer(entry.upstream);
   }
-}
-
-function isPolicyName(name: string): name is PolicyName {
-  return (POLICY_NAMES as readonly string[]).includes(name);
 }
 
 function subscriptionOf({ key, set }: ServiceEntry): ServiceSubscription {

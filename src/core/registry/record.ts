@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointState } from "../model/endpoint.ts";
 import { hash64 } from "../model/hash.ts";
 import type { Instance, ServiceDefaults } from "../model/instance.ts";
+import type { RegistrationId } from "../model/names.ts";
 import type { LeaseGroup } from "./lease.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 
@@ -83,4 +84,20 @@ function canonicalText(endpoint: Omit<Endpoint, "hash">): string {
     text += `\0${key}\0${endpoint.metadata.get(key)}`;
   }
   return text;
+}
+
+/** Shares the service's strings, which arrive anew with every message. */
+export function sharedInstance(
+  service: RegisteredService,
+  instance: Instance,
+  registrationId: RegistrationId,
+  generation: number,
+): Instance {
+  return {
+    ...instance,
+    namespace: service.namespace,
+    service: service.name,
+    registrationId,
+    generation,
+  };
 }

@@ -17,7 +17,12 @@ import {
 import { type Fence, Fences } from "./fences.ts";
 import { isPlausibleHlc, nextHlc } from "./hlc.ts";
 import { LeaseWheel } from "./lease.ts";
-import { InstanceRecord, type RecordLeases, type RegisteredService } from "./record.ts";
+import {
+  InstanceRecord,
+  type RecordLeases,
+  type RegisteredService,
+  sharedInstance,
+} from "./record.ts";
 import { ServiceEntry } from "./service-entry.ts";
 
 /** Learns what changed, at once and in order. */
@@ -105,7 +110,7 @@ export class Registry {
     const generation = this.#generation(input.instance, existing, key, registrationId);
     const group = groupFor(input.instance.leaseMs);
     const service = entry ?? this.#newService(key, input.instance);
-    const instance = canonical(service, input.instance, registrationId, generation);
+    const instance = sharedInstance(service, input.instance, registrationId, generation);
     if (existing !== undefined && isSameProcess) {
       return this.#replace(existing, instance, input.defaults, group);
     }
@@ -284,20 +289,4 @@ export class Registry {
     if (existing?.instance.registrationId === registrationId) return existing.instance.generation;
     return (this.fences.find(key, instance.id, registrationId)?.generation ?? 0) + 1;
   }
-}
-
-/** Shares the service's strings, which arrive anew with every message. */
-function canonical(
-  service: RegisteredService,
-  instance: Instance,
-  registrationId: RegistrationId,
-  generation: number,
-): Instance {
-  return {
-    ...instance,
-    namespace: service.namespace,
-    service: service.name,
-    registrationId,
-    generation,
-  };
 }
