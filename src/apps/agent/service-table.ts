@@ -1,4 +1,4 @@
-import { isPolicyName, type PolicyName } from "../../core/balancing/policy.ts";
+import { isPolicyName } from "../../core/balancing/policy.ts";
 import type { ApplyResult } from "../../core/discovery/apply-result.ts";
 import { EndpointSet } from "../../core/discovery/endpoint-set.ts";
 import type { Update } from "../../core/discovery/update.ts";
