@@ -103,7 +103,10 @@ export class DiscoveryHub {
 
   subscribeAll(watcher: Watcher): void {
     this.#all.add(watcher);
-    for (const shared of this.views.values()) this.#subscribe(watcher, shared, undefined);
+    for (const shared of this.views.values()) {
+      // A service that was named before keeps its cursor, and so its resume token.
+      if (!watcher.subscriptions.has(shared.view.key)) this.#subscribe(watcher, shared, undefined);
+    }
   }
 
   unsubscribe(watcher: Watcher, key: ServiceKey): void {
