@@ -15,6 +15,7 @@ import {
   runOf,
   type Scale,
   SERVICE,
+  SLOW_SHARE,
 } from "./scale.ts";
 import { Stage } from "./stage.ts";
 
@@ -48,6 +49,7 @@ export function deploy(scale: Scale, say: (line: string) => void): Promise<Run> 
       targets: agents.map(({ id, origin }) => ({ name: id, origin })),
       requestsPerSecond: scale.requestsPerSecond,
       postShare: POST_SHARE,
+      slowShare: SLOW_SHARE,
       bodyBytes: BODY_BYTES,
       host: HOST,
     });
@@ -69,6 +71,8 @@ interface Drain {
   readonly commandMs: number;
   /** What the server says it waited. */
   readonly waitedMs: number;
+  /** How many agents it waited for. */
+  readonly agentCount: number;
 }
 
 async function replace(
@@ -105,11 +109,7 @@ async function drainAndKill(stage: Stage, plane: ControlPlane, old: Nginx): Prom
   if (exit !== 0 || commandMs === undefined) {
     throw new Error(`weir drain ${SERVICE} ${old.name} ended with ${exit}:\n${stdout}${stderr}`);
   }
-  return { commandMs, waitedMs: waitedMs(JSON.parse(stdout)) };
-}
-
-function waitedMs(output: { waitedMs?: number; waited?: string }): number {
-  return output.waitedMs ?? Number.parseFloat(output.waited ?? "0") * 1_000;
+  return { commandMs, ...(JSON.parse(stdout) as { waitedMs: number; agentCount: number }) };
 }
 
 function summarise(
@@ -132,6 +132,9 @@ function summarise(
   const shortfalls = [
     ...failureLines(report),
     ...rateShortfall(report, Math.min(CLAIMED_RATE, scale.requestsPerSecond * 0.9)),
+    ...drains
+      .filter(({ agentCount }) => agentCount !== AGENTS.length)
+      .map(({ agentCount }) => `a drain waited for ${agentCount} of ${AGENTS.length} agents`),
     ...(retries === 0 ? [] : [`${retries} retries, although they are switched off`]),
   ];
   return runOf("deploy", figures, shortfalls);

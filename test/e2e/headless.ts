@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Load } from "../support/load.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Agent, startAgent } from "./agents.ts";
-import { startControlPlane, status } from "./control-plane.ts";
+import { startControlPlane, status, waitUntilSettled } from "./control-plane.ts";
 import { Keeper } from "./keeper.ts";
 import {
   BODY_BYTES,
@@ -14,6 +14,7 @@ import {
   runOf,
   type Scale,
   SERVICE,
+  SLOW_SHARE,
 } from "./scale.ts";
 import { Stage } from "./stage.ts";
 
@@ -22,8 +23,8 @@ const AGENTS = ["agent-a", "agent-b"];
 /** Long enough for every agent to write its last-known-good file before the server dies. */
 const WARM_UP_MS = 3_000;
 
-/** After the server is back: agents reconnect within a backoff step and merge what it knows. */
-const RECOVERY_MS = 5_000;
+/** After the server has settled: more than a renew interval. */
+const RECOVERY_MS = 6_000;
 
 /** A graceful end waits for open connections to be used once more. */
 const END_TIMEOUT_MS = 20_000;
@@ -47,6 +48,7 @@ export function headless(scale: Scale, say: (line: string) => void): Promise<Run
       targets: agents.map(({ id, origin }) => ({ name: id, origin })),
       requestsPerSecond: scale.requestsPerSecond,
       postShare: POST_SHARE,
+      slowShare: SLOW_SHARE,
       bodyBytes: BODY_BYTES,
       host: HOST,
     });
@@ -65,6 +67,9 @@ export function headless(scale: Scale, say: (line: string) => void): Promise<Run
     await waitUntil("the agents are back", END_TIMEOUT_MS, async () => {
       return (await status(plane)).watchCount >= AGENTS.length;
     });
+    // From then on absence counts: what the server did not learn again would go now.
+    await waitUntilSettled(plane);
+    stage.note("the control plane is settled");
     await delay(RECOVERY_MS);
     const report = await load.finish();
     const figures = {

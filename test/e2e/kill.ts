@@ -55,6 +55,7 @@ export function kill(scale: Scale, say: (line: string) => void): Promise<Run> {
       targets: agents.map(({ id, origin }) => ({ name: id, origin })),
       requestsPerSecond: scale.requestsPerSecond,
       postShare: POST_SHARE,
+      slowShare: 0,
       bodyBytes: BODY_BYTES,
       host: HOST,
     });

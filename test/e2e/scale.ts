@@ -62,6 +62,9 @@ export function runOf(
 export const POST_SHARE = 0.2;
 export const BODY_BYTES = 1_024;
 
+/** In flight at any time: two seconds each, so that drains and graceful ends have something to wait for. */
+export const SLOW_SHARE = 0.02;
+
 /** Where the load sends its requests: by `Host`, as an application would. */
 export const SERVICE = "orders";
 export const HOST = "orders.weir";

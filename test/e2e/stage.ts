@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Nginx, type NginxOptions, startNginx } from "../support/nginx.ts";
+import type { Run } from "./scale.ts";
 
 const WEIR = fileURLToPath(new URL("../../src/apps/cli/main.ts", import.meta.url));
 
@@ -39,17 +40,21 @@ export class Stage {
   }
 
   /**
-   * Runs `body`, then ends what it started. When it fails, the logs stay, and the error names their directory.
+   * Runs `body`, then ends what it started. When it fails or falls short, the logs stay, and their directory is named.
    * @param say gets one line per step, for people.
    */
-  static async run<T>(say: (line: string) => void, body: (stage: Stage) => Promise<T>): Promise<T> {
+  static async run(
+    say: (line: string) => void,
+    body: (stage: Stage) => Promise<Run>,
+  ): Promise<Run> {
     const stage = new Stage(await mkdtemp(join(tmpdir(), "weir-e2e-")), say);
     const onExit = (): void => stage.#killAll();
     process.on("exit", onExit);
     try {
       const result = await body(stage);
       await stage.#close();
-      await rm(stage.directory, { recursive: true, force: true });
+      if (result.shortfalls.length > 0) say(`logs and state: ${stage.directory}`);
+      else await rm(stage.directory, { recursive: true, force: true });
       return result;
     } catch (error) {
       const logs = await stage.#quoteLogs();

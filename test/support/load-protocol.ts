@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly requestsPerSecond: number;
   /** 0..1: how many of them are POSTs with a body. */
   readonly postShare: number;
+  /** 0..1: how many of them ask for `/slow`, which takes two seconds. */
+  readonly slowShare: number;
   /** Of each POST. */
   readonly bodyBytes: number;
   /** The `host` header. */
@@ -59,7 +61,9 @@ export interface LoadReport {
   readonly failedGets: number;
   readonly refusedWhileRestarting: number;
   readonly inFlight: number;
+  /** How long requests were sent. */
   readonly seconds: number;
+  /** Of the requests that are not slow on purpose. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
   /** The first of them. */
   readonly failures: readonly LoadFailure[];

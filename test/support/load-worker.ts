@@ -23,6 +23,10 @@ const ANSWER_TIMEOUT_MS = 20_000;
 /** Enough to see what went wrong; the counts go on. */
 const MAX_FAILURES_KEPT = 200;
 
+/** What nginx.ts answers at once, and what it answers in two seconds. */
+const FAST_PATH = "/";
+const SLOW_PATH = "/slow";
+
 /** Latencies are counted in steps of 0.1 ms up to 20 s. */
 const LATENCY_STEPS_PER_MS = 10;
 
@@ -48,10 +52,12 @@ class Generator {
   readonly #failures: LoadFailure[] = [];
   readonly #served = new Map<string, Mutable<Served>>();
   readonly #timer: NodeJS.Timeout;
+  #stoppedAtMs: number | undefined;
   #scheduled = 0;
   #requests = 0;
   #posts = 0;
-  #postDebt = 0;
+  readonly #isPost: () => boolean;
+  readonly #isSlow: () => boolean;
   #failed = 0;
   #failedGets = 0;
   #refused = 0;
@@ -59,6 +65,8 @@ class Generator {
 
   constructor(options: LoadOptions) {
     this.#options = options;
+    this.#isPost = every(options.postShare);
+    this.#isSlow = every(options.slowShare);
     this.#body = Buffer.alloc(options.bodyBytes, "x");
     this.#targets = options.targets.map((target) => ({
       ...target,
@@ -78,6 +86,7 @@ class Generator {
 
   async finish(): Promise<LoadReport> {
     clearInterval(this.#timer);
+    this.#stoppedAtMs = Date.now();
     const deadlineMs = Date.now() + ANSWER_TIMEOUT_MS;
     while (this.#inFlight > 0 && Date.now() < deadlineMs) await delay(TICK_MS);
     return this.report();
@@ -91,7 +100,7 @@ class Generator {
       failedGets: this.#failedGets,
       refusedWhileRestarting: this.#refused,
       inFlight: this.#inFlight,
-      seconds: (Date.now() - this.#startedAtMs) / 1_000,
+      seconds: ((this.#stoppedAtMs ?? Date.now()) - this.#startedAtMs) / 1_000,
       latencyMs: { p50: this.#latency(0.5), p99: this.#latency(0.99), max: this.#latency(1) },
       failures: this.#failures,
       served: [...this.#served.values()],
@@ -104,18 +113,16 @@ class Generator {
     for (; this.#scheduled < due; this.#scheduled++) {
       const target = this.#targets[this.#scheduled % this.#targets.length];
       if (target === undefined || target.mode === "off") continue;
-      this.#postDebt += this.#options.postShare;
-      const isPost = this.#postDebt >= 1;
-      if (isPost) this.#postDebt -= 1;
-      this.#send(target, isPost ? "POST" : "GET").catch(crash);
+      const method = this.#isPost() ? "POST" : "GET";
+      this.#send(target, method, this.#isSlow() ? SLOW_PATH : FAST_PATH).catch(crash);
     }
   }
 
-  async #send(target: Target, method: "GET" | "POST"): Promise<void> {
+  async #send(target: Target, method: "GET" | "POST", path: string): Promise<void> {
     const startMs = Date.now();
     const startedAt = performance.now();
     this.#inFlight++;
-    const outcome = await this.#exchange(target, method);
+    const outcome = await this.#exchange(target, method, path);
     this.#inFlight--;
     // The mode of the answer's time: a request in flight when the restart begins is refused by it, not lost by it.
     if (outcome.error === "ECONNREFUSED" && target.mode !== "on") {
@@ -124,7 +131,7 @@ class Generator {
     }
     this.#requests++;
     if (method === "POST") this.#posts++;
-    this.#countLatency(performance.now() - startedAt);
+    if (path === FAST_PATH) this.#countLatency(performance.now() - startedAt);
     if (outcome.instance !== "") this.#countServed(target.name, outcome.instance, startMs);
     if (outcome.error === "") return;
     this.#failed++;
@@ -134,11 +141,11 @@ class Generator {
     }
   }
 
-  async #exchange(target: Target, method: "GET" | "POST"): Promise<Outcome> {
+  async #exchange(target: Target, method: "GET" | "POST", path: string): Promise<Outcome> {
     const outcome: Outcome = { status: 0, error: "", instance: "" };
     try {
       const answer = await target.pool.request({
-        path: "/",
+        path,
         method,
         headers: { host: this.#options.host },
         body: method === "POST" ? this.#body : null,
@@ -173,13 +180,25 @@ class Generator {
   }
 
   #latency(quantile: number): number {
-    let left = Math.ceil(this.#requests * quantile);
+    const count = this.#latencies.reduce((sum, counted) => sum + counted, 0);
+    let left = Math.ceil(count * quantile);
     for (let step = 0; step < this.#latencies.length; step++) {
       left -= this.#latencies[step] ?? 0;
       if (left <= 0) return step / LATENCY_STEPS_PER_MS;
     }
     return 0;
   }
+}
+
+/** True for that share of its calls, evenly spread. */
+function every(share: number): () => boolean {
+  let debt = 0;
+  return () => {
+    debt += share;
+    const isDue = debt >= 1;
+    if (isDue) debt -= 1;
+    return isDue;
+  };
 }
 
 /** A code where there is one, so that failures can be told apart; otherwise the message. */

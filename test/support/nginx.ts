@@ -21,6 +21,9 @@ const START_TIMEOUT_MS = 10_000;
 /** Two tests on one machine may guess the same port; the second guess is another. */
 const START_ATTEMPTS = 3;
 
+/** The body of `GET /slow`. */
+const SLOW_BYTES = 2_048;
+
 /** A real HTTP server that this project did not write, in one process. */
 export interface Nginx {
   /** Also in its body and in `x-instance`. */
@@ -128,6 +131,8 @@ http {
     default_type text/plain;
     add_header x-instance ${options.name} always;
     location / { return 200 "${body}"; }
+    # Half of it at once, the rest two seconds later: somebody is always in the middle of an answer.
+    location = /slow { limit_rate ${SLOW_BYTES / 2}; return 200 "${"s".repeat(SLOW_BYTES)}"; }
     location = /healthz { return 200 "ok\\n"; }
   }
 }
