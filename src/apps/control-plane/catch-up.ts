@@ -1,4 +1,4 @@
-import type { Nonce } from "../../core/discovery/update.ts";
+import type { Sent } from "../../core/discovery/subscription.ts";
 import type { SharedView } from "./shared-view.ts";
 import type { StreamSubscription } from "./watcher.ts";
 
@@ -9,8 +9,6 @@ interface Step {
   readonly isSettled: boolean;
   readonly nowMs: number;
 }
-
-type Sent = Pick<Nonce, "type" | "version" | "chunk">;
 
 /** Sends one message that brings a watcher nearer to now. @returns false when it is even. */
 export function sendNext(step: Step): boolean {
@@ -32,19 +30,25 @@ export function sendNext(step: Step): boolean {
 export function write(
   subscription: StreamSubscription,
   frame: Uint8Array,
-  nonce: Sent,
+  update: Sent,
   nowMs: number,
 ): void {
   const { owner } = subscription;
-  subscription.isAnswered ||= nonce.type === "endpoints";
-  subscription.sent(nonce, frame.length, nowMs);
+  subscription.isAnswered ||= update.type === "endpoints";
+  subscription.sent(update, nowMs);
   if (!owner.sink.send(frame)) owner.isWritable = false;
+}
+
+/** What an endpoints frame counts as until it is acknowledged. */
+export function endpointsUpdate(version: number, chunk: number, frame: Uint8Array): Sent {
+  return { type: "endpoints", version, chunk, bytes: frame.length };
 }
 
 function sendRecord({ subscription, shared, isSettled, nowMs }: Step): true {
   const version = shared.view.serviceVersion;
   subscription.serviceSentVersion = version;
-  write(subscription, shared.recordFrame(isSettled), { type: "service", version, chunk: 0 }, nowMs);
+  const frame = shared.recordFrame(isSettled);
+  write(subscription, frame, { type: "service", version, chunk: 0, bytes: frame.length }, nowMs);
   return true;
 }
 
@@ -65,15 +69,15 @@ function sendChanges(step: Step): true {
   const frame = shared.deltaFrame(subscription.sentVersion, isSettled);
   subscription.sentVersion = view.version;
   subscription.wasSettled = isSettled;
-  write(subscription, frame, { type: "endpoints", version: view.version, chunk: 0 }, nowMs);
+  write(subscription, frame, endpointsUpdate(view.version, 0, frame), nowMs);
   return true;
 }
 
 function sendNotice(step: Step, kind: "pending" | "resumed" | "absent"): true {
   const { subscription, shared, isSettled, nowMs } = step;
   subscription.wasSettled = isSettled;
-  const nonce: Sent = { type: "endpoints", version: shared.view.version, chunk: 0 };
-  write(subscription, shared.noticeFrame(kind, isSettled), nonce, nowMs);
+  const frame = shared.noticeFrame(kind, isSettled);
+  write(subscription, frame, endpointsUpdate(shared.view.version, 0, frame), nowMs);
   return true;
 }
 
@@ -97,6 +101,6 @@ function sendChunk({ subscription, nowMs }: Step): true {
     subscription.chunks = undefined;
     subscription.sentVersion = chunks.version;
   }
-  write(subscription, frame, { type: "endpoints", version: chunks.version, chunk }, nowMs);
+  write(subscription, frame, endpointsUpdate(chunks.version, chunk, frame), nowMs);
   return true;
 }

@@ -1,4 +1,5 @@
 import { ServiceView } from "../../core/discovery/service-view.ts";
+import type { Sent } from "../../core/discovery/subscription.ts";
 import type { ResumeToken } from "../../core/discovery/update.ts";
 import { digestsEqual } from "../../core/model/digest.ts";
 import type { RemovalReason } from "../../core/model/endpoint.ts";
@@ -7,7 +8,7 @@ import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
 import type { InstanceRecord, RegisteredService } from "../../core/registry/record.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
-import { sendNext, write } from "./catch-up.ts";
+import { endpointsUpdate, sendNext, write } from "./catch-up.ts";
 import { SharedView } from "./shared-view.ts";
 import type { StreamSubscription, Watcher } from "./watcher.ts";
 
@@ -172,18 +173,21 @@ export class DiscoveryHub {
   #fanOut(shared: SharedView, before: number): void {
     const { view } = shared;
     const nowMs = this.#clock.nowMs();
+    const canDelta = view.version > before && view.canDeltaFrom(before);
+    let update: Sent | undefined;
     for (const subscription of shared.subscribers) {
       const watcher = subscription.owner;
       const isEven =
+        canDelta &&
         !subscription.isDirty &&
         subscription.sentVersion === before &&
         subscription.serviceSentVersion === view.serviceVersion &&
-        subscription.wasSettled === this.isSettled &&
-        view.canDeltaFrom(before);
-      if (isEven && watcher.mayReceive && view.version > before) {
+        subscription.wasSettled === this.isSettled;
+      if (isEven && watcher.mayReceive) {
         const frame = shared.deltaFrame(before, this.isSettled);
+        update ??= endpointsUpdate(view.version, 0, frame);
         subscription.sentVersion = view.version;
-        write(subscription, frame, { type: "endpoints", version: view.version, chunk: 0 }, nowMs);
+        write(subscription, frame, update, nowMs);
       } else {
         watcher.markDirty(subscription);
         this.pump(watcher);

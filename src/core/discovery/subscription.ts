@@ -5,8 +5,8 @@ import type { InFlightReport, Nonce, ResourceAck } from "./update.ts";
 export const MAX_UNACKED_UPDATES = 64;
 export const MAX_UNACKED_BYTES = 1024 * 1024;
 
-/** An update on its way: needed to count what the agent has not acknowledged. */
-interface Sent {
+/** An update on its way: needed to count what the agent has not acknowledged. Shared by its receivers. */
+export interface Sent {
   readonly type: "service" | "endpoints";
   readonly version: number;
   readonly chunk: number;
@@ -51,35 +51,38 @@ export class Subscription {
     return this.#sent !== undefined;
   }
 
-  sent(nonce: Pick<Nonce, "type" | "version" | "chunk">, bytes: number, nowMs: number): void {
+  sent(update: Sent, nowMs: number): void {
     const { watcher } = this;
     if (!watcher.isDataPlane) return;
     if (watcher.unackedCount === 0) watcher.progressAtMs = nowMs;
     watcher.unackedCount++;
-    watcher.unackedBytes += bytes;
-    this.#sent ??= [];
-    this.#sent.push({ type: nonce.type, version: nonce.version, chunk: nonce.chunk, bytes });
+    watcher.unackedBytes += update.bytes;
+    if (this.#sent === undefined) this.#sent = [update];
+    else this.#sent.push(update);
   }
 
   /** Acknowledges everything of that resource up to the nonce. */
   acked(ack: ResourceAck, nowMs: number): void {
-    const { type, version, chunk } = ack.nonce;
+    const { type, version } = ack.nonce;
     this.isHeld = ack.held;
     this.rejection = rejectionText(ack);
-    if (this.#sent !== undefined) {
-      const left = this.#sent.filter((sent) => {
-        const isCovered =
-          sent.type === type &&
-          (sent.version < version || (sent.version === version && sent.chunk <= chunk));
-        if (isCovered) this.watcher.release(sent.bytes, nowMs);
-        return !isCovered;
-      });
-      this.#sent = left.length === 0 ? undefined : left;
-    }
+    this.#forgetSent(ack.nonce, nowMs);
     const isWhole = this.chunks === undefined || version < this.chunks.version;
     if (type === "endpoints" && isWhole && version <= this.sentVersion) {
       this.ackedVersion = Math.max(this.ackedVersion, version);
     }
+  }
+
+  /** Mostly one update is out, and the acknowledgement is for it. */
+  #forgetSent(nonce: Nonce, nowMs: number): void {
+    if (this.#sent === undefined) return;
+    let kept = 0;
+    for (const update of this.#sent) {
+      if (isCovered(update, nonce)) this.watcher.release(update.bytes, nowMs);
+      else this.#sent[kept++] = update;
+    }
+    this.#sent.length = kept;
+    if (kept === 0) this.#sent = undefined;
   }
 
   /** Gives back what it counted, when the subscription ends. */
@@ -87,6 +90,11 @@ export class Subscription {
     for (const { bytes } of this.#sent ?? []) this.watcher.release(bytes, nowMs);
     this.#sent = undefined;
   }
+}
+
+function isCovered(update: Sent, { type, version, chunk }: Nonce): boolean {
+  if (update.type !== type) return false;
+  return update.version < version || (update.version === version && update.chunk <= chunk);
 }
 
 function rejectionText(ack: ResourceAck): string {
