@@ -1,7 +1,6 @@
 import { Load } from "../support/load.ts";
 import type { LoadReport } from "../support/load-protocol.ts";
 import type { Nginx } from "../support/nginx.ts";
-import { waitUntil } from "../support/wait-until.ts";
 import { type Agent, retriesOf, startAgent } from "./agents.ts";
 import { type ControlPlane, startControlPlane, waitUntilSettled } from "./control-plane.ts";
 import { Keeper } from "./keeper.ts";
@@ -17,12 +16,10 @@ import {
   SERVICE,
   SLOW_SHARE,
 } from "./scale.ts";
+import { waitUntilServed } from "./served.ts";
 import { Stage } from "./stage.ts";
 
 const AGENTS = ["agent-a", "agent-b", "agent-c"];
-
-/** Every agent has sent a request to a new instance long before, unless it never will. */
-const SERVED_TIMEOUT_MS = 20_000;
 
 /** A replacement must not lower the rate below what the claim is about. */
 const CLAIMED_RATE = 1_000;
@@ -60,10 +57,18 @@ export function deploy(scale: Scale, say: (line: string) => void): Promise<Run> 
     await waitUntilSettled(plane);
     stage.note("the server is settled");
     const drains: Drain[] = [];
-    for (const old of olds) drains.push(await replace(stage, plane, keeper, load, old));
+    for (const old of olds) drains.push(await replace({ stage, plane, keeper, load, agents }, old));
     const retries = await retriesOf(agents);
     return summarise(scale, await load.finish(), retries, drains);
   });
+}
+
+interface Setting {
+  readonly stage: Stage;
+  readonly plane: ControlPlane;
+  readonly keeper: Keeper;
+  readonly load: Load;
+  readonly agents: readonly Agent[];
 }
 
 interface Drain {
@@ -76,18 +81,12 @@ interface Drain {
 }
 
 async function replace(
-  stage: Stage,
-  plane: ControlPlane,
-  keeper: Keeper,
-  load: Load,
+  { stage, plane, keeper, load, agents }: Setting,
   old: Nginx,
 ): Promise<Drain> {
   const replacement = await stage.nginx({ name: old.name.replace("old", "new") });
   await keeper.register(replacement);
-  await waitUntil(`every agent serves ${replacement.name}`, SERVED_TIMEOUT_MS, async () => {
-    const { served } = await load.report();
-    return served.filter(({ instance }) => instance === replacement.name).length === AGENTS.length;
-  });
+  await waitUntilServed(load, agents, [replacement.name]);
   const drain = await drainAndKill(stage, plane, old);
   await keeper.deregister(old);
   stage.note(

@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Load } from "../support/load.ts";
 import type { LoadReport } from "../support/load-protocol.ts";
 import type { Nginx } from "../support/nginx.ts";
-import { waitUntil } from "../support/wait-until.ts";
 import { type Agent, retriesOf, startAgent } from "./agents.ts";
 import { type ControlPlane, startControlPlane, status } from "./control-plane.ts";
 import { type Host, startHost } from "./hosts.ts";
@@ -18,11 +17,10 @@ import {
   type Scale,
   SERVICE,
 } from "./scale.ts";
+import { waitUntilServed } from "./served.ts";
 import { Stage } from "./stage.ts";
 
 const AGENTS = ["agent-a", "agent-b", "agent-c"];
-
-const SERVED_TIMEOUT_MS = 20_000;
 
 /** How much later than the end of its lease a dead instance may be picked: rounds of expiry, and the way to the agents. */
 const LEASE_SLACK_MS = 2_000;
@@ -62,7 +60,7 @@ export function kill(scale: Scale, say: (line: string) => void): Promise<Run> {
     stage.onClose(() => load.stop() as undefined);
     const picks = new PickWatch(stage, agents);
     const freezes = watchFreezes(stage, plane);
-    await waitUntilServed(load, names);
+    await waitUntilServed(load, agents, names);
     stage.note(
       `${scale.requestsPerSecond} requests/s over ${agents.length} agents to ${names.length} instances`,
     );
@@ -76,7 +74,7 @@ export function kill(scale: Scale, say: (line: string) => void): Promise<Run> {
         leaseMs: scale.leaseMs,
       });
       hosts.push(host);
-      await waitUntilServed(load, [name]);
+      await waitUntilServed(load, agents, [name]);
       deaths.push(await die(stage, instance));
       await delay(BETWEEN_DEATHS_MS);
     }
@@ -96,14 +94,6 @@ async function die(stage: Stage, instance: Nginx): Promise<Death> {
   const atMs = await instance.kill();
   stage.note(`${instance.name} killed`);
   return { name: instance.name, atMs };
-}
-
-async function waitUntilServed(load: Load, names: readonly string[]): Promise<void> {
-  await waitUntil(`every agent serves ${names.join(", ")}`, SERVED_TIMEOUT_MS, async () => {
-    const { served } = await load.report();
-    const pairs = served.filter(({ instance }) => names.includes(instance));
-    return pairs.length === names.length * AGENTS.length;
-  });
 }
 
 /** Every scope that was ever seen frozen. */
