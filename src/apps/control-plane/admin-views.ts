@@ -89,7 +89,7 @@ function viewOf(watcher: Watcher, nowMs: number): AgentView {
   let lastRejection = "";
   for (const subscription of subscriptions.values()) {
     version = Math.max(version, subscription.ackedVersion);
-    lastRejection ||= subscription.rejection;
+    lastRejection ||= subscription.trouble?.rejection ?? "";
     state = worse(state, stateOf(subscription));
   }
   return {
@@ -108,9 +108,9 @@ function viewOf(watcher: Watcher, nowMs: number): AgentView {
 }
 
 function stateOf(subscription: StreamSubscription): AgentState {
-  if (subscription.rejection !== "") return "nacked";
-  if (subscription.isHeld) return "held";
-  return subscription.isDirty || subscription.hasUnacked ? "stale" : "synced";
+  const { trouble, watcher } = subscription;
+  if (trouble !== undefined) return trouble.rejection === "" ? "held" : "nacked";
+  return watcher.isDirty(subscription) || subscription.hasUnacked ? "stale" : "synced";
 }
 
 const SEVERITY: readonly AgentState[] = ["synced", "stale", "held", "nacked"];

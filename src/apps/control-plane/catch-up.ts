@@ -19,10 +19,11 @@ export function sendNext(step: Step): boolean {
   if (subscription.chunks !== undefined) return sendChunk(step);
   if (subscription.sentVersion < 0) return sendFirst(step);
   if (view.version > subscription.sentVersion) return sendChanges(step);
-  if (!subscription.isAnswered) return sendNotice(step, view.size === 0 ? "absent" : "resumed");
-  if (subscription.wasSettled || !step.isSettled) return false;
+  if (subscription.told === "nothing")
+    return sendNotice(step, view.size === 0 ? "absent" : "resumed");
+  if (subscription.told === "settled" || !step.isSettled) return false;
   // The agent may hold more than we ever listed: only a whole list says what to drop.
-  if (subscription.isHeld && view.size > 0) return beginSnapshot(step);
+  if (subscription.trouble?.isHeld && view.size > 0) return beginSnapshot(step);
   return sendNotice(step, view.size === 0 ? "absent" : "resumed");
 }
 
@@ -33,10 +34,9 @@ export function write(
   update: Sent,
   nowMs: number,
 ): void {
-  const { owner } = subscription;
-  subscription.isAnswered ||= update.type === "endpoints";
+  const { watcher } = subscription;
   subscription.sent(update, nowMs);
-  if (!owner.sink.send(frame)) owner.isWritable = false;
+  if (!watcher.sink.send(frame)) watcher.isWritable = false;
 }
 
 /** What an endpoints frame counts as until it is acknowledged. */
@@ -59,7 +59,7 @@ function sendFirst(step: Step): boolean {
     step.subscription.sentVersion = view.version;
     return sendNotice(step, "absent");
   }
-  return step.subscription.isAnswered ? false : sendNotice(step, "pending");
+  return step.subscription.told === "nothing" ? sendNotice(step, "pending") : false;
 }
 
 function sendChanges(step: Step): true {
@@ -68,14 +68,14 @@ function sendChanges(step: Step): true {
   if (!view.canDeltaFrom(subscription.sentVersion)) return beginSnapshot(step);
   const frame = shared.deltaFrame(subscription.sentVersion, isSettled);
   subscription.sentVersion = view.version;
-  subscription.wasSettled = isSettled;
+  subscription.told = isSettled ? "settled" : "unsettled";
   write(subscription, frame, endpointsUpdate(view.version, 0, frame), nowMs);
   return true;
 }
 
 function sendNotice(step: Step, kind: "pending" | "resumed" | "absent"): true {
   const { subscription, shared, isSettled, nowMs } = step;
-  subscription.wasSettled = isSettled;
+  subscription.told = isSettled ? "settled" : "unsettled";
   const frame = shared.noticeFrame(kind, isSettled);
   write(subscription, frame, endpointsUpdate(shared.view.version, 0, frame), nowMs);
   return true;
@@ -83,7 +83,7 @@ function sendNotice(step: Step, kind: "pending" | "resumed" | "absent"): true {
 
 function beginSnapshot(step: Step): true {
   const { subscription, shared, isSettled } = step;
-  subscription.wasSettled = isSettled;
+  subscription.told = isSettled ? "settled" : "unsettled";
   const frames = shared.snapshotFrames(isSettled);
   subscription.chunks = { frames, version: shared.view.version, next: 0 };
   return sendChunk(step);

@@ -80,7 +80,7 @@ export class DiscoveryHub {
     this.isSettled = true;
     this.#inSlices([...this.watchers], (watcher) => {
       for (const subscription of watcher.subscriptions.values()) {
-        if (!subscription.wasSettled) watcher.markDirty(subscription);
+        if (subscription.told !== "settled") watcher.markDirty(subscription);
       }
       this.pump(watcher);
     });
@@ -174,15 +174,16 @@ export class DiscoveryHub {
     const { view } = shared;
     const nowMs = this.#clock.nowMs();
     const canDelta = view.version > before && view.canDeltaFrom(before);
+    const told = this.isSettled ? "settled" : "unsettled";
     let update: Sent | undefined;
     for (const subscription of shared.subscribers) {
-      const watcher = subscription.owner;
+      const { watcher } = subscription;
       const isEven =
         canDelta &&
-        !subscription.isDirty &&
         subscription.sentVersion === before &&
         subscription.serviceSentVersion === view.serviceVersion &&
-        subscription.wasSettled === this.isSettled;
+        subscription.told === told &&
+        !watcher.isDirty(subscription);
       if (isEven && watcher.mayReceive) {
         const frame = shared.deltaFrame(before, this.isSettled);
         update ??= endpointsUpdate(view.version, 0, frame);

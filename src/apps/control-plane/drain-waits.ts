@@ -91,7 +91,7 @@ export class DrainWaits {
       settlesInMs: this.#hub.isSettled ? 0 : Math.max(1, this.#settlesAtMs - nowMs),
     });
     let agentCount = lost.length;
-    for (const { owner } of shared.subscribers) agentCount += owner.isDataPlane ? 1 : 0;
+    for (const { watcher } of shared.subscribers) agentCount += watcher.isDataPlane ? 1 : 0;
     return {
       outcome: pending.length === 0 ? "safe" : "deadline",
       pending,

@@ -256,8 +256,8 @@ export class RegistryReplica implements RegistryService {
 
   /** What agents reported during an earlier drain says nothing about this one. */
   #forgetInFlight(record: InstanceRecord): void {
-    for (const { owner } of this.#hub.viewOf(record.service.key).subscribers) {
-      owner.inFlight.delete(record.instance.registrationId);
+    for (const { watcher } of this.#hub.viewOf(record.service.key).subscribers) {
+      watcher.forgetInFlight(record.instance.registrationId);
     }
   }
 

@@ -119,8 +119,8 @@ export class WatchSessions implements WatchService {
   }
 
   #isBack(agentId: string, key: ServiceKey): boolean {
-    for (const { owner } of this.#hub.viewOf(key).subscribers) {
-      if (owner.agentId === agentId) return true;
+    for (const { watcher } of this.#hub.viewOf(key).subscribers) {
+      if (watcher.agentId === agentId) return true;
     }
     return false;
   }

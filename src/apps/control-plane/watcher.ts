@@ -3,15 +3,8 @@ import { Subscription, WatcherState } from "../../core/discovery/subscription.ts
 import type { ServiceKey } from "../../core/model/names.ts";
 import type { WatchHello, WatchSink } from "../../ports/watch-service.ts";
 
-/** A subscription that knows the stream it is sent on. */
-export class StreamSubscription extends Subscription {
-  readonly owner: Watcher;
-
-  constructor(owner: Watcher, view: ServiceView) {
-    super(owner, view);
-    this.owner = owner;
-  }
-}
+/** A subscription that is sent on a stream. */
+export type StreamSubscription = Subscription<Watcher>;
 
 /** One Watch stream: cursors, and which of them lag. */
 export class Watcher extends WatcherState {
@@ -33,7 +26,7 @@ export class Watcher extends WatcherState {
   }
 
   add(view: ServiceView): StreamSubscription {
-    const subscription = new StreamSubscription(this, view);
+    const subscription = new Subscription<Watcher>(this, view);
     this.subscriptions.set(view.key, subscription);
     return subscription;
   }
@@ -44,14 +37,17 @@ export class Watcher extends WatcherState {
     this.subscriptions.delete(subscription.view.key);
   }
 
+  /** True while something is to be sent. */
+  isDirty(subscription: StreamSubscription): boolean {
+    return this.#dirty?.has(subscription) ?? false;
+  }
+
   markDirty(subscription: StreamSubscription): void {
-    subscription.isDirty = true;
     this.#dirty ??= new Set();
     this.#dirty.add(subscription);
   }
 
   clean(subscription: StreamSubscription): void {
-    subscription.isDirty = false;
     this.#dirty?.delete(subscription);
     // Most watchers are even most of the time: they should not own an empty Set.
     if (this.#dirty?.size === 0) this.#dirty = undefined;

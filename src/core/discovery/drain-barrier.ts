@@ -73,12 +73,12 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
 }
 
 function whyPending(subscription: Subscription, input: BarrierInput): PendingAgent | undefined {
-  const { agentId, inFlight } = subscription.watcher;
+  const { agentId } = subscription.watcher;
   if (subscription.ackedVersion < input.drainVersion) {
     const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${input.drainVersion}`;
     return { agentId, kind: "not-acknowledged", detail };
   }
-  const count = inFlight.get(input.registrationId);
+  const count = subscription.watcher.inFlightTo(input.registrationId);
   if (count === 0) return undefined;
   const detail =
     count === undefined

@@ -20,29 +20,33 @@ export interface PendingChunks {
   next: number;
 }
 
-/** One watcher's cursor in one service. */
-export class Subscription {
-  readonly watcher: WatcherState;
+/** What an agent could not do with what it was told. */
+interface Trouble {
+  /** It holds endpoints that an unsettled server did not list. */
+  readonly isHeld: boolean;
+  /** Why it refused something; empty when it did not. */
+  readonly rejection: string;
+}
+
+/**
+ * One watcher's cursor in one service. There are hundreds of thousands of these: what is
+ * rare lives in objects that are mostly absent.
+ */
+export class Subscription<Owner extends WatcherState = WatcherState> {
+  readonly watcher: Owner;
   readonly view: ServiceView;
   /** Endpoints were sent up to this version; -1 before the first answer. */
   sentVersion = -1;
   serviceSentVersion = -1;
   /** Endpoints were acknowledged up to this version; -1 before the first ACK. */
   ackedVersion = -1;
-  /** Whether the last answer said settled. */
-  wasSettled = false;
-  /** True once any answer about endpoints was sent. */
-  isAnswered = false;
-  /** True while something is to be sent. */
-  isDirty = false;
-  /** The agent holds endpoints that we did not list. */
-  isHeld = false;
-  /** Why the agent refused something; empty when it did not. */
-  rejection = "";
+  /** What the last answer about endpoints said of the server. */
+  told: "nothing" | "unsettled" | "settled" = "nothing";
+  trouble: Trouble | undefined;
   chunks: PendingChunks | undefined;
   #sent: Sent[] | undefined;
 
-  constructor(watcher: WatcherState, view: ServiceView) {
+  constructor(watcher: Owner, view: ServiceView) {
     this.watcher = watcher;
     this.view = view;
   }
@@ -64,11 +68,11 @@ export class Subscription {
   /** Acknowledges everything of that resource up to the nonce. */
   acked(ack: ResourceAck, nowMs: number): void {
     const { type, version } = ack.nonce;
-    this.isHeld = ack.held;
-    this.rejection = rejectionText(ack);
     this.#forgetSent(ack.nonce, nowMs);
+    if (type === "service") return;
+    this.trouble = troubleOf(ack);
     const isWhole = this.chunks === undefined || version < this.chunks.version;
-    if (type === "endpoints" && isWhole && version <= this.sentVersion) {
+    if (isWhole && version <= this.sentVersion) {
       this.ackedVersion = Math.max(this.ackedVersion, version);
     }
   }
@@ -97,6 +101,11 @@ function isCovered(update: Sent, { type, version, chunk }: Nonce): boolean {
   return update.version < version || (update.version === version && update.chunk <= chunk);
 }
 
+function troubleOf(ack: ResourceAck): Trouble | undefined {
+  const rejection = rejectionText(ack);
+  return ack.held || rejection !== "" ? { isHeld: ack.held, rejection } : undefined;
+}
+
 function rejectionText(ack: ResourceAck): string {
   const first = ack.rejected[0];
   if (first !== undefined) {
@@ -116,8 +125,7 @@ export class WatcherState {
   progressAtMs: number;
   /** False while the stream reports back-pressure. */
   isWritable = true;
-  /** Requests in flight to draining endpoints, by registration id; as last reported. */
-  readonly inFlight = new Map<string, number>();
+  #inFlight: Map<string, number> | undefined;
 
   constructor(agentId: string, isDataPlane: boolean, nowMs: number) {
     this.agentId = agentId;
@@ -139,9 +147,20 @@ export class WatcherState {
     this.progressAtMs = nowMs;
   }
 
+  /** Requests in flight to a draining registration, as last reported; `undefined` when never. */
+  inFlightTo(registrationId: string): number | undefined {
+    return this.#inFlight?.get(registrationId);
+  }
+
   reported(report: InFlightReport): void {
-    if (this.inFlight.size >= MAX_IN_FLIGHT_REPORTS) this.inFlight.clear();
-    this.inFlight.set(report.registrationId, report.count);
+    this.#inFlight ??= new Map();
+    if (this.#inFlight.size >= MAX_IN_FLIGHT_REPORTS) this.#inFlight.clear();
+    this.#inFlight.set(report.registrationId, report.count);
+  }
+
+  /** Forgets what was reported during an earlier drain. */
+  forgetInFlight(registrationId: string): void {
+    this.#inFlight?.delete(registrationId);
   }
 }
 

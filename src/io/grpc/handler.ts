@@ -111,6 +111,29 @@ export function duplex<Request, Response>(
   };
 }
 
+/** Where a call keeps its stream: shared listeners instead of five closures for each idle watcher. */
+const STREAM = Symbol("stream");
+
+interface CallWithStream {
+  [STREAM]: SafeStream<unknown, unknown>;
+}
+
+function onData(this: CallWithStream, request: unknown): void {
+  this[STREAM].received(request);
+}
+
+function onDrain(this: CallWithStream): void {
+  this[STREAM].drained();
+}
+
+function onEnd(this: CallWithStream): void {
+  this[STREAM].halfClosed();
+}
+
+function onClose(this: CallWithStream): void {
+  this[STREAM].close();
+}
+
 class SafeStream<Request, Response> implements OutgoingStream<Response> {
   readonly #call: ServerDuplexStream<Request, Response>;
   readonly #unexpected: UnexpectedError;
@@ -120,17 +143,28 @@ class SafeStream<Request, Response> implements OutgoingStream<Response> {
   constructor(call: ServerDuplexStream<Request, Response>, unexpected: UnexpectedError) {
     this.#call = call;
     this.#unexpected = unexpected;
-    call.once("cancelled", () => this.#close());
-    call.once("close", () => this.#close());
+    (call as unknown as CallWithStream)[STREAM] = this as SafeStream<unknown, unknown>;
+    call.on("cancelled", onClose);
+    call.on("close", onClose);
   }
 
   listen(listener: StreamListener<Request>): void {
     this.#listener = listener;
-    this.#call.on("data", (request: Request) => this.#whileOpen(() => listener.message(request)));
-    this.#call.on("drain", () => this.#whileOpen(() => listener.writable?.()));
-    this.#call.on("end", () =>
-      this.#whileOpen(() => (listener.halfClosed ? listener.halfClosed() : this.end())),
-    );
+    this.#call.on("data", onData);
+    this.#call.on("drain", onDrain);
+    this.#call.on("end", onEnd);
+  }
+
+  received(request: Request): void {
+    this.#whileOpen((listener) => listener.message(request));
+  }
+
+  drained(): void {
+    this.#whileOpen((listener) => listener.writable?.());
+  }
+
+  halfClosed(): void {
+    this.#whileOpen((listener) => (listener.halfClosed ? listener.halfClosed() : this.end()));
   }
 
   write(message: Response): boolean {
@@ -140,14 +174,14 @@ class SafeStream<Request, Response> implements OutgoingStream<Response> {
   end(): void {
     if (!this.#isOpen) return;
     this.#call.end();
-    this.#close();
+    this.close();
   }
 
   fail(error: unknown): void {
     if (!this.#isOpen) return;
     report(error, this.#call.getPath(), this.#unexpected);
     this.#call.emit("error", toServiceError(error));
-    this.#close();
+    this.close();
   }
 
   /** Runs a step of the handler; its failure, now or later, ends the stream and nothing else. */
@@ -160,12 +194,13 @@ class SafeStream<Request, Response> implements OutgoingStream<Response> {
     }
   }
 
-  #whileOpen(step: () => void | Promise<void>): void {
-    if (this.#isOpen) this.guard(step);
+  #whileOpen(step: (listener: StreamListener<Request>) => void | Promise<void>): void {
+    const listener = this.#listener;
+    if (this.#isOpen && listener !== undefined) this.guard(() => step(listener));
   }
 
   /** Later, so that a listener never hears of the end inside its own call of `end`. */
-  #close(): void {
+  close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     queueMicrotask(() => {
