@@ -42,6 +42,7 @@ export class WatchSessions implements WatchService {
   readonly #progressed: (key: ServiceKey) => void;
   readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   readonly #lost = new Map<string, LostAgent>();
+  readonly #surroundings: Surroundings;
   #cancelBeat: () => void;
   #slot = 0;
   #opened = 0;
@@ -58,6 +59,12 @@ export class WatchSessions implements WatchService {
     this.#clock = options.clock;
     this.#hub = options.hub;
     this.#progressed = options.progressed;
+    this.#surroundings = {
+      hub: options.hub,
+      clock: options.clock,
+      progressed: options.progressed,
+      closed: (watcher, isGoodbye) => this.#closed(watcher, isGoodbye),
+    };
     this.#cancelBeat = this.#scheduleBeat();
   }
 
@@ -78,13 +85,9 @@ export class WatchSessions implements WatchService {
       );
     }
     const watcher = new Watcher(hello, sink, this.#clock.nowMs());
-    const slot = this.#slots[this.#opened++ % HEARTBEAT_SLOTS];
-    slot?.add(watcher);
+    this.#slots[this.#opened++ % HEARTBEAT_SLOTS]?.add(watcher);
     this.#hub.watchers.add(watcher);
-    return new OpenWatch(watcher, this.#hub, this.#clock, this.#progressed, (isGoodbye) => {
-      slot?.delete(watcher);
-      this.#closed(watcher, isGoodbye);
-    });
+    return new OpenWatch(watcher, this.#surroundings);
   }
 
   /** Data-plane agents that watched the service, left without a goodbye, and are not back. */
@@ -126,6 +129,7 @@ export class WatchSessions implements WatchService {
   }
 
   #closed(watcher: Watcher, isGoodbye: boolean): void {
+    for (const slot of this.#slots) slot.delete(watcher);
     const services = new Set(watcher.subscriptions.keys());
     this.#hub.leave(watcher);
     if (watcher.isDataPlane && !isGoodbye && services.size > 0) {
@@ -157,26 +161,22 @@ export class WatchSessions implements WatchService {
   }
 }
 
+/** What all open streams share: each of ten thousand should own little. */
+interface Surroundings {
+  readonly hub: DiscoveryHub;
+  readonly clock: Clock;
+  readonly progressed: (key: ServiceKey) => void;
+  readonly closed: (watcher: Watcher, isGoodbye: boolean) => void;
+}
+
 class OpenWatch implements WatchSession {
   readonly #watcher: Watcher;
-  readonly #hub: DiscoveryHub;
-  readonly #clock: Clock;
-  readonly #progressed: (key: ServiceKey) => void;
-  readonly #forget: (isGoodbye: boolean) => void;
+  readonly #around: Surroundings;
   #isClosed = false;
 
-  constructor(
-    watcher: Watcher,
-    hub: DiscoveryHub,
-    clock: Clock,
-    progressed: (key: ServiceKey) => void,
-    forget: (isGoodbye: boolean) => void,
-  ) {
+  constructor(watcher: Watcher, around: Surroundings) {
     this.#watcher = watcher;
-    this.#hub = hub;
-    this.#clock = clock;
-    this.#progressed = progressed;
-    this.#forget = forget;
+    this.#around = around;
   }
 
   subscribe(requests: readonly SubscriptionRequest[]): void {
@@ -193,50 +193,50 @@ class OpenWatch implements WatchSession {
       );
     }
     for (const { namespace, service, resume } of requests) {
-      this.#hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
+      this.#around.hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
     }
   }
 
   subscribeAll(): void {
-    this.#hub.subscribeAll(this.#watcher);
+    this.#around.hub.subscribeAll(this.#watcher);
   }
 
   unsubscribe(requests: readonly SubscriptionRequest[]): void {
     for (const { namespace, service } of requests) {
       const key = serviceKey(namespace, service);
-      this.#hub.unsubscribe(this.#watcher, key);
-      this.#progressed(key);
+      this.#around.hub.unsubscribe(this.#watcher, key);
+      this.#around.progressed(key);
     }
   }
 
   acknowledge(acks: readonly ResourceAck[]): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#around.clock.nowMs();
     for (const ack of acks) {
       const key = keyOf(ack.nonce);
       const subscription = this.#watcher.subscriptions.get(key);
       if (subscription === undefined) continue;
       subscription.acked(ack, nowMs);
-      this.#progressed(key);
+      this.#around.progressed(key);
     }
-    if (this.#watcher.dirtyCount > 0) this.#hub.pump(this.#watcher);
+    if (this.#watcher.dirtyCount > 0) this.#around.hub.pump(this.#watcher);
   }
 
   reportInFlight(reports: readonly InFlightReport[]): void {
     for (const report of reports) {
       this.#watcher.reported(report);
-      this.#progressed(serviceKey(report.namespace, report.service));
+      this.#around.progressed(serviceKey(report.namespace, report.service));
     }
   }
 
   writable(): void {
     this.#watcher.isWritable = true;
-    this.#hub.pump(this.#watcher);
+    this.#around.hub.pump(this.#watcher);
   }
 
   closed(isGoodbye: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#forget(isGoodbye);
+    this.#around.closed(this.#watcher, isGoodbye);
   }
 }
 

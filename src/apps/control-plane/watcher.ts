@@ -1,7 +1,7 @@
 import type { ServiceView } from "../../core/discovery/service-view.ts";
 import { Subscription, WatcherState } from "../../core/discovery/subscription.ts";
-import type { ServiceKey } from "../../core/model/names.ts";
 import type { WatchHello, WatchSink } from "../../ports/watch-service.ts";
+import { SubscriptionTable } from "./subscription-table.ts";
 
 /** A subscription that is sent on a stream. */
 export type StreamSubscription = Subscription<Watcher>;
@@ -11,7 +11,7 @@ export class Watcher extends WatcherState {
   readonly hello: WatchHello;
   readonly sink: WatchSink;
   readonly openedAtMs: number;
-  readonly subscriptions = new Map<ServiceKey, StreamSubscription>();
+  readonly subscriptions = new SubscriptionTable<StreamSubscription>();
   #dirty: Set<StreamSubscription> | undefined;
 
   constructor(hello: WatchHello, sink: WatchSink, nowMs: number) {
@@ -27,14 +27,14 @@ export class Watcher extends WatcherState {
 
   add(view: ServiceView): StreamSubscription {
     const subscription = new Subscription<Watcher>(this, view);
-    this.subscriptions.set(view.key, subscription);
+    this.subscriptions.add(subscription);
     return subscription;
   }
 
   remove(subscription: StreamSubscription, nowMs: number): void {
     subscription.release(nowMs);
     this.clean(subscription);
-    this.subscriptions.delete(subscription.view.key);
+    this.subscriptions.delete(subscription);
   }
 
   /** True while something is to be sent. */
