@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { aLease } from "../../../test/support/builders.ts";
+import { aControlPlane, anInput, TestAgent } from "../../../test/support/control-plane.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import type {
+  JournalEntry,
+  LoadedState,
+  RegistryStore,
+  SnapshotHeader,
+  SnapshotRecord,
+} from "../../ports/registry-store.ts";
+
+/** A disk: what one run writes, the next one loads. */
+class MemoryStore implements RegistryStore {
+  header: SnapshotHeader | undefined;
+  records: SnapshotRecord[] = [];
+  journal: JournalEntry[] = [];
+  snapshotCount = 0;
+
+  load(): LoadedState {
+    return { header: this.header, records: this.records, journal: this.journal, problems: [] };
+  }
+
+  async appendJournal(entry: JournalEntry): Promise<void> {
+    this.journal.push(entry);
+  }
+
+  async writeSnapshot(records: Iterable<SnapshotRecord>, header: SnapshotHeader): Promise<void> {
+    this.records = [...records];
+    this.header = header;
+    this.journal = [];
+    this.snapshotCount++;
+  }
+
+  async close(): Promise<void> {}
+}
+
+const input = (id: string) => anInput({ id, registrationId: `r-${id}` as never });
+
+/** A run that registered a, b and c, wrote a snapshot, then drained a and lost b. */
+async function firstRun(store: MemoryStore, clock: FakeClock): Promise<number> {
+  const plane = aControlPlane(clock, { store });
+  for (const id of ["a", "b", "c"]) plane.replica.register(input(id));
+  clock.advance(1_500);
+  await Promise.resolve();
+  void plane.replica.drain(aLease("a"), 0, new AbortController().signal);
+  await plane.replica.deregister(aLease("b"));
+  return plane.watches.epoch;
+}
+
+test("a restart brings instances back, and undoes no answer that was given", async () => {
+  const store = new MemoryStore();
+  const clock = new FakeClock();
+  const firstEpoch = await firstRun(store, clock);
+  expect(store.journal.map(({ kind }) => kind)).toEqual(["drain", "deregister"]);
+
+  const plane = aControlPlane(clock, { store, settleAfterMs: 30_000 });
+  expect(plane.watches.epoch).toBeGreaterThan(firstEpoch);
+  const agent = new TestAgent(plane, "agent").watch();
+  expect(agent.told).toEqual(["snapshot>1 +a:draining +c:healthy unsettled"]);
+  expect(() => plane.replica.register(input("b"))).toThrow(/deregistered and cannot come back/);
+});
+
+test("restored leases run until the server has settled, and a beat before keeps them", async () => {
+  const store = new MemoryStore();
+  const clock = new FakeClock();
+  await firstRun(store, clock);
+  const plane = aControlPlane(clock, { store, settleAfterMs: 30_000 });
+  const agent = new TestAgent(plane, "agent").watch();
+  clock.advance(25_000);
+  agent.ack();
+  plane.replica.renew([aLease("c")]);
+  clock.advance(10_000);
+  const removed = agent.updates.flatMap(({ removals }) => removals.map(({ id }) => id));
+  expect(removed).toEqual([]);
+  expect(plane.replica.registry.find(aLease("c"))?.endpoint.state).toBe("healthy");
+});
+
+test("snapshots are written after changes, and not without any", async () => {
+  const store = new MemoryStore();
+  const clock = new FakeClock();
+  const plane = aControlPlane(clock, { store });
+  plane.replica.register(input("a"));
+  clock.advance(1_000);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  expect(store.records.map(({ instance }) => instance.id)).toEqual(["a"]);
+  const written = store.snapshotCount;
+  for (let i = 0; i < 10; i++) {
+    clock.advance(1_000);
+    plane.replica.renew([aLease("a")]);
+    await Promise.resolve();
+  }
+  expect(store.snapshotCount).toBe(written);
+});
