@@ -148,7 +148,7 @@ test("a rejected endpoint is named, and what an unsettled server leaves out is s
   expect(holding).toMatchObject({ held: true, nonce: { version: 3 } });
 });
 
-test("a drain reaches the picker before its ACK, and the in-flight count follows the ACK", () => {
+test("a drain reaches the picker first, then the count is reported, then the ACK", () => {
   const { source, table, clock } = watching();
   source.last.welcome();
   source.last.listener.update(snapshot([A, B]));
@@ -165,7 +165,7 @@ test("a drain reaches the picker before its ACK, and the in-flight count follows
   };
   last.listener.update(delta(1, [A_DRAINING, B], { upserts: [A_DRAINING] }));
   expect(pickedAtAck).toEqual(["b"]);
-  expect(last.written.slice(-2)).toEqual(["ack", "in-flight"]);
+  expect(last.written.slice(-2)).toEqual(["in-flight", "ack"]);
   expect(last.reports).toMatchObject([{ instanceId: "a", registrationId: "a-1", count: 1 }]);
   upstream.end(load, "success", 0, clock.nowMs());
   expect(last.reports.map(({ count }) => count)).toEqual([1, 0]);

@@ -210,12 +210,13 @@ export class EndpointWatch {
     const { rejected, digestMismatch, held, draining } = result;
     const nonce = { type: "endpoints" as const, namespace, service, version, chunk };
     const isUrgent = result.urgent || draining.length > 0 || rejected.length > 0 || digestMismatch;
+    // Before the ACK: once the server counts on the drain, its count must not be an older drain's.
+    if (draining.length > 0) this.#reportInFlight(serviceKey(namespace, service), draining);
     this.#acks.add({ nonce, rejected, digestMismatch, held }, isUrgent);
     if (rejected.length > 0) {
       const fields = { service: serviceKey(namespace, service), rejected };
       this.#options.log.warn(fields, "endpoints that cannot be used; keeping their former content");
     }
-    if (draining.length > 0) this.#reportInFlight(serviceKey(namespace, service), draining);
   }
 
   #reportInFlight(key: ServiceKey, draining: readonly Endpoint[]): void {
