@@ -78,6 +78,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
+// Our own mistakes end the process, rejected promises included: a supervisor starts it anew, and
+// clients and agents are made for that. 70 is EX_SOFTWARE. Source: sysexits.h.
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`weir: internal error, please report it: ${error.stack ?? error.message}\n`);
+  process.exit(70);
+});
+
 const readText = (path: string): string => readFileSync(path, "utf8");
 const programs = programDoors({ context, readText });
 process.exitCode = await runCli(process.argv.slice(2), context, programs);
