@@ -193,6 +193,7 @@ test("a frozen server is left after 5 s for one that answers, and its connection
       forgetPosition: () => undefined,
       resumeOf: (namespace, service) => ({ namespace, service, resume: undefined }),
       inFlightOf: () => 0,
+      drainingOf: () => [],
     },
     clock,
     random: () => numbers.shift() ?? 0,

@@ -185,6 +185,19 @@ test("an idle draining endpoint is reported idle at once, and to every server an
   ]);
 });
 
+test("a drain applied before a reconnect is reported to the next server with its first change", () => {
+  const { source, clock } = watching();
+  source.last.welcome();
+  source.last.listener.update(snapshot([A_DRAINING, B]));
+  source.last.listener.end(streamEnd(1));
+  clock.advance(1_000);
+  source.last.welcome();
+  source.last.listener.update(delta(1, [A_DRAINING, B, C], { upserts: [C] }));
+  expect(source.last.reports.map(({ instanceId, count }) => [instanceId, count])).toEqual([
+    ["a", 0],
+  ]);
+});
+
 test("a missing version is asked for with the token, and again every 60 s", () => {
   const { source, clock } = watching();
   source.last.welcome();

@@ -41,6 +41,8 @@ export interface WatchedServices {
   forgetPosition(namespace: string, service: string): void;
   resumeOf(namespace: string, service: string): ServiceSubscription;
   inFlightOf(key: ServiceKey, endpoint: Endpoint): number;
+  /** Endpoints of a service that drain. */
+  drainingOf(key: ServiceKey): readonly Endpoint[];
 }
 
 export interface EndpointWatchOptions {
@@ -58,6 +60,8 @@ export class EndpointWatch {
   readonly #options: EndpointWatchOptions;
   readonly #loop: ConnectionLoop;
   readonly #acks: Acknowledger;
+  /** Services whose draining endpoints this stream's server has heard of. */
+  readonly #introduced = new Set<ServiceKey>();
   #stream: WatchStream | undefined;
   #epoch = 0;
   #beats = 0;
@@ -181,6 +185,7 @@ export class EndpointWatch {
     this.#cancelRetry = undefined;
     this.#acks.clear();
     this.#reported.clear();
+    this.#introduced.clear();
     this.#askedAgainAtMs.clear();
     this.#misfits.clear();
   }
@@ -207,14 +212,20 @@ export class EndpointWatch {
   /** The change is in the picker by now: only then may the server count on it. */
   #acknowledge(update: EndpointsUpdate, result: ApplyResult): void {
     const { namespace, service, version, chunk } = update;
-    const { rejected, digestMismatch, held, draining } = result;
+    const { rejected, digestMismatch, held } = result;
+    const key = serviceKey(namespace, service);
+    // A server that hears from us for the first time knows nothing of drains that we applied before.
+    const draining = this.#introduced.has(key)
+      ? result.draining
+      : this.#options.services.drainingOf(key);
+    this.#introduced.add(key);
     const nonce = { type: "endpoints" as const, namespace, service, version, chunk };
     const isUrgent = result.urgent || draining.length > 0 || rejected.length > 0 || digestMismatch;
     // Before the ACK: once the server counts on the drain, its count must not be an older drain's.
-    if (draining.length > 0) this.#reportInFlight(serviceKey(namespace, service), draining);
+    if (draining.length > 0) this.#reportInFlight(key, draining);
     this.#acks.add({ nonce, rejected, digestMismatch, held }, isUrgent);
     if (rejected.length > 0) {
-      const fields = { service: serviceKey(namespace, service), rejected };
+      const fields = { service: key, rejected };
       this.#options.log.warn(fields, "endpoints that cannot be used; keeping their former content");
     }
   }

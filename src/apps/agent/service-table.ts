@@ -161,6 +161,11 @@ export class ServiceTable implements WatchedServices {
     return this.#entries.get(key)?.upstream.inFlightOf(id, registrationId) ?? 0;
   }
 
+  drainingOf(key: ServiceKey): readonly Endpoint[] {
+    const endpoints = this.#entries.get(key)?.set.endpoints() ?? [];
+    return endpoints.filter(({ state }) => state === "draining");
+  }
+
   apply(update: Update, epoch: number): ApplyResult | undefined {
     const { namespace, service } = update;
     const known = this.#entries.get(serviceKey(namespace, service));
