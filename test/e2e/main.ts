@@ -45,6 +45,9 @@ async function main(): Promise<number> {
   return shortfalls.length === 0 ? 0 : 1;
 }
 
+// Through `exit`, whose listeners end what was started.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {

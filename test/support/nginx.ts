@@ -24,6 +24,12 @@ const START_ATTEMPTS = 3;
 /** The body of `GET /slow`. */
 const SLOW_BYTES = 2_048;
 
+/** Those that run; none of them outlives this process, also when nobody killed it. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** A real HTTP server that this project did not write, in one process. */
 export interface Nginx {
   /** Also in its body and in `x-instance`. */
@@ -70,6 +76,8 @@ async function startOnce(options: NginxOptions, port: number): Promise<Nginx> {
   });
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
   child.once("error", () => undefined);
+  running.add(child);
+  child.once("close", () => running.delete(child));
   let diedAtMs: number | undefined;
   const kill = async (): Promise<number> => {
     if (diedAtMs === undefined) {
