@@ -178,4 +178,19 @@ describe("a service's defaults", () => {
       "policy peak_ewma",
     ]);
   });
+
+  test("stay when the oldest of those that agree leaves, and the next conflict is still seen", () => {
+    const first = registered(anInstance({ id: "a" }), say("random"));
+    registered(anInstance({ id: "b", registrationId: named("r2") }), say("random"));
+    registry.remove(first, "deregistered", 0, WALL_MS);
+    registered(anInstance({ id: "c", registrationId: named("r3") }), say("peak_ewma"));
+    expect(first.service.defaults?.policy).toBe("random");
+    expect(first.service.hasConflictingDefaults).toBe(true);
+  });
+
+  test("change when the only one that has them changes its mind", () => {
+    const record = registered(anInstance(), say("random"));
+    registered(anInstance({ generation: 2 }), say("peak_ewma"));
+    expect(record.service.defaults?.policy).toBe("peak_ewma");
+  });
 });

@@ -23,7 +23,7 @@ import {
   type RegisteredService,
   sharedInstance,
 } from "./record.ts";
-import { ServiceEntry } from "./service-entry.ts";
+import { ServiceEntry, sameDefaults } from "./service-entry.ts";
 
 /** Learns what changed, at once and in order. */
 export interface RegistryListener {
@@ -196,7 +196,7 @@ export class Registry {
     this.#changeCount++;
     if (service.records.size === 0) service.emptySinceMs = nowMs;
     this.#listener.removed(record, reason, fence);
-    if (record.defaults !== undefined) this.#refreshDefaults(service);
+    if (service.left(record)) this.#listener.serviceChanged(service);
     return fence;
   }
 
@@ -225,7 +225,7 @@ export class Registry {
     record.group.members.add(record);
     this.#instanceCount++;
     this.#changeCount++;
-    if (record.defaults !== undefined) this.#refreshDefaults(service);
+    if (service.joined(record)) this.#listener.serviceChanged(service);
     this.#listener.upserted(record);
   }
 
@@ -244,9 +244,11 @@ export class Registry {
     this.#changeCount++;
     record.isSuspect = false;
     record.suspectSinceMs = 0;
-    const hadDefaults = record.defaults;
+    const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
-    if (hadDefaults !== defaults) this.#refreshDefaults(record.service);
+    if (!saysTheSame && record.service.refreshDefaults()) {
+      this.#listener.serviceChanged(record.service);
+    }
     if (record.refresh()) this.#listener.upserted(record);
     return { kind: "registered", record };
   }
@@ -255,10 +257,6 @@ export class Registry {
     record.isSuspect = isSuspect;
     record.suspectSinceMs = sinceMs;
     if (record.refresh()) this.#listener.upserted(record);
-  }
-
-  #refreshDefaults(service: RegisteredService): void {
-    if (service.refreshDefaults()) this.#listener.serviceChanged(service);
   }
 
   #newService(key: ServiceKey, of: { namespace: string; service: string }): RegisteredService {

@@ -20,11 +20,28 @@ export class ServiceEntry<Member extends Registered> {
   hasConflictingDefaults = false;
   /** When the last instance left, or 0. */
   emptySinceMs = 0;
+  /** Whose answer counts; `undefined` when that must be looked up again. */
+  #decider: Member | undefined;
 
   constructor(key: ServiceKey, namespace: string, name: string) {
     this.key = key;
     this.namespace = namespace;
     this.name = name;
+  }
+
+  /** Usually a newcomer agrees, and is not the oldest: then nobody else is looked at. @returns true when the answer changed. */
+  joined(member: Member): boolean {
+    if (member.defaults === undefined) return false;
+    const decider = this.#decider;
+    if (decider === undefined || isOlder(member, decider)) return this.refreshDefaults();
+    this.hasConflictingDefaults ||= !sameDefaults(member.defaults, decider.defaults);
+    return false;
+  }
+
+  /** While all agree, nobody's leaving changes the answer. @returns true when the answer changed. */
+  left(member: Member): boolean {
+    if (this.#decider === member) this.#decider = undefined;
+    return member.defaults !== undefined && this.hasConflictingDefaults && this.refreshDefaults();
   }
 
   /**
@@ -43,6 +60,7 @@ export class ServiceEntry<Member extends Registered> {
       if (oldest === undefined || isOlder(record, oldest)) oldest = record;
     }
     this.hasConflictingDefaults = isConflicting;
+    this.#decider = oldest;
     // An empty service keeps its answer until somebody else gives one.
     if (oldest === undefined || sameDefaults(this.defaults, oldest.defaults)) return false;
     this.defaults = oldest.defaults;
@@ -57,6 +75,10 @@ function isOlder(a: Registered, b: Registered): boolean {
   return a.instance.registrationId < b.instance.registrationId;
 }
 
-function sameDefaults(a: ServiceDefaults | undefined, b: ServiceDefaults | undefined): boolean {
+/** True when both say the same, or neither says anything. */
+export function sameDefaults(
+  a: ServiceDefaults | undefined,
+  b: ServiceDefaults | undefined,
+): boolean {
   return a?.protocol === b?.protocol && a?.policy === b?.policy;
 }
