@@ -71,6 +71,17 @@ describe("a drain", () => {
     ]);
   });
 
+  test("is not satisfied by the acknowledgement of an older version", async () => {
+    const agent = new TestAgent(plane, "agent").watch();
+    agent.ack();
+    const box = await drain();
+    agent.inFlight("a", "ra", 0);
+    expect(reasons((await drain(0)).answer)).toEqual(["agent not-acknowledged"]);
+    agent.ack();
+    await settlePromises();
+    expect(box.answer?.outcome).toBe("safe");
+  });
+
   test("does not wait for observers", async () => {
     new TestAgent(plane, "watch-command", false).watch();
     expect((await drain()).answer?.outcome).toBe("safe");
