@@ -203,7 +203,7 @@ export class RegistryReplica implements RegistryService {
     );
   }
 
-  async #end(lease: LeaseKey, reason: RemovalReason): Promise<string> {
+  async #end(lease: LeaseKey, reason: "deregistered" | "evicted"): Promise<string> {
     const record = this.#find(lease);
     const written = this.#remove(record, reason);
     this.publish();
@@ -211,13 +211,11 @@ export class RegistryReplica implements RegistryService {
     return record.instance.registrationId;
   }
 
-  /** The journal entry is written by the listener below; this waits for it. */
-  #remove(record: InstanceRecord, reason: RemovalReason): Promise<void> {
-    this.registry.remove(record, reason, this.#clock.nowMs(), this.#clock.wallMs());
-    return this.#lastWrite;
+  /** Gone at once for everybody; the promise says when that is on disk. */
+  #remove(record: InstanceRecord, reason: "deregistered" | "evicted"): Promise<void> {
+    const fence = this.registry.remove(record, reason, this.#clock.nowMs(), this.#clock.wallMs());
+    return this.#journal({ kind: reason === "evicted" ? "evict" : "deregister", fence });
   }
-
-  #lastWrite: Promise<void> = Promise.resolve();
 
   #removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void {
     this.#hub.removed(record, reason);
@@ -229,9 +227,9 @@ export class RegistryReplica implements RegistryService {
       );
       return;
     }
-    const kind = JOURNAL_KIND[reason];
-    this.#lastWrite = this.#journal({ kind, fence });
     if (reason !== "superseded") return;
+    // Nobody waits for this one: the newcomer's registration is not less true without it.
+    void this.#journal({ kind: "supersede", fence }).catch(() => undefined);
     this.sessions.notify(
       record,
       "superseded",
@@ -270,12 +268,6 @@ export class RegistryReplica implements RegistryService {
     return written;
   }
 }
-
-const JOURNAL_KIND = {
-  deregistered: "deregister",
-  evicted: "evict",
-  superseded: "supersede",
-} as const;
 
 function drainingError(): MeshError {
   return new MeshError("DRAINING", "this replica is shutting down; use another one, or try again", {
