@@ -23,6 +23,8 @@ const INNOCENT: Record<string, string> = {
   "src/io/http/listener.ts": "export const listener = 1;\n",
   "src/gen/gen.ts": "export const gen = 1;\n",
   "src/ports/clock.ts": 'import type { Duplex } from "node:stream";\nexport type Clock = Duplex;\n',
+  "src/data-plane/path.ts":
+    'import { pick } from "../core/balancing/pick.ts";\nexport const path = pick;\n',
   "src/apps/agent/main.ts":
     'import { listener } from "../../io/http/listener.ts";\nexport const runAgent = listener;\n',
   "src/apps/agent/start.ts": "export const start = 1;\n",
@@ -85,6 +87,21 @@ test.each([
     rule: "io-does-not-know-apps",
     file: "src/io/http/bad.ts",
     imports: "../../apps/agent/start.ts",
+  },
+  {
+    rule: "io-does-not-know-apps",
+    file: "src/io/http/bad.ts",
+    imports: "../../data-plane/path.ts",
+  },
+  {
+    rule: "data-plane-is-shared",
+    file: "src/data-plane/bad.ts",
+    imports: "../io/http/listener.ts",
+  },
+  {
+    rule: "data-plane-is-shared",
+    file: "src/data-plane/bad.ts",
+    imports: "../apps/agent/start.ts",
   },
   { rule: "io-technologies-are-siblings", file: "src/io/http/bad.ts", imports: "../wire/wire.ts" },
   { rule: "io-shares-wire-only", file: "src/io/grpc/bad.ts", imports: "../http/listener.ts" },

@@ -1,14 +1,14 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { CONNECT_WATCHDOG_MS } from "../../src/apps/agent/connection-loop.ts";
-import { EndpointWatch } from "../../src/apps/agent/endpoint-watch.ts";
 import { serverConfigFrom } from "../../src/apps/control-plane/config.ts";
 import { runServer } from "../../src/apps/control-plane/main.ts";
 import { EndpointSet } from "../../src/core/discovery/endpoint-set.ts";
 import type { ServiceUpdate, Update } from "../../src/core/discovery/update.ts";
 import { NO_LOCALITY, NO_METADATA } from "../../src/core/model/instance.ts";
 import type { InstanceId, RegistrationId } from "../../src/core/model/names.ts";
+import { CONNECT_WATCHDOG_MS } from "../../src/data-plane/connection-loop.ts";
+import { EndpointWatch } from "../../src/data-plane/endpoint-watch.ts";
 import { grpcAttachSource } from "../../src/io/grpc/attach-client.ts";
 import { grpcWatchSource } from "../../src/io/grpc/watch-client.ts";
 import type { RegistrationResult } from "../../src/ports/attach-source.ts";

@@ -1,13 +1,13 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { AccessLog } from "../../src/apps/agent/access-log.ts";
-import { poolKey } from "../../src/apps/agent/attempt-target.ts";
-import { RequestPath, type ServiceLookup } from "../../src/apps/agent/request-path.ts";
-import { type ServiceSettings, UpstreamService } from "../../src/apps/agent/upstream-service.ts";
 import type { Endpoint } from "../../src/core/model/endpoint.ts";
 import { type Address, NO_LOCALITY, NO_METADATA } from "../../src/core/model/instance.ts";
 import { type InstanceId, type RegistrationId, serviceKey } from "../../src/core/model/names.ts";
 import { type PathRoute, routeTable } from "../../src/core/routing/match.ts";
+import { AccessLog } from "../../src/data-plane/access-log.ts";
+import { poolKey } from "../../src/data-plane/attempt-target.ts";
+import { RequestPath, type ServiceLookup } from "../../src/data-plane/request-path.ts";
+import { type ServiceSettings, UpstreamService } from "../../src/data-plane/upstream-service.ts";
 import { ProxyListener, type ProxyListenerOptions } from "../../src/io/http/proxy-listener.ts";
 import { UpstreamPools } from "../../src/io/http/upstream-pools.ts";
 import { systemClock } from "../../src/io/system-clock.ts";

@@ -1,9 +1,9 @@
 import type { EndpointLoad } from "../../core/balancing/endpoint-load.ts";
 import { formatAddress } from "../../core/model/instance.ts";
+import type { ConnectionState } from "../../data-plane/connection-loop.ts";
+import type { KeptView } from "../../data-plane/kept-instance.ts";
+import type { ServiceEntry } from "../../data-plane/service-table.ts";
 import type { AdminResponse, AdminRoutes } from "../../ports/admin-http.ts";
-import type { ConnectionState } from "./connection-loop.ts";
-import type { KeptView } from "./kept-instance.ts";
-import type { ServiceEntry } from "./service-table.ts";
 
 /** What the pages show of the running agent. */
 export interface AdminInput {

@@ -4,10 +4,10 @@ import type { Address, Locality, Port, ServiceDefaults } from "../../core/model/
 import { NO_METADATA } from "../../core/model/instance.ts";
 import type { InstanceId, RegistrationId } from "../../core/model/names.ts";
 import { instanceViolations } from "../../core/model/validate-instance.ts";
+import type { ProbePlan } from "../../data-plane/health-monitor.ts";
+import type { LocalInstance } from "../../data-plane/local-instance.ts";
 import type { ProbeTarget } from "../../ports/prober.ts";
 import type { InstanceSettings } from "./config-schema.ts";
-import type { ProbePlan } from "./health-monitor.ts";
-import type { LocalInstance } from "./local-instance.ts";
 
 /** A third of an interval of 2 s and more: what is this much slower is not healthy. */
 const DEFAULT_PROBE = { interval: 2_000, timeout: 1_000, rise: 2, fall: 3 } as const;

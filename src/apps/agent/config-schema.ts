@@ -2,7 +2,7 @@ import { z } from "zod";
 import { address, addresses, duration, flag, words } from "../../config/fields.ts";
 import { idField, nameField, oneOf, serviceField, wholeNumber } from "../../config/word-fields.ts";
 import { POLICY_NAMES } from "../../core/balancing/policy.ts";
-import { ACCESS_LOG_MODES } from "./access-log.ts";
+import { ACCESS_LOG_MODES } from "../../data-plane/access-log.ts";
 
 /** Timers count in 31 bits of milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

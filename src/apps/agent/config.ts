@@ -2,10 +2,10 @@ import { parseSettings, type SettingSource, settingsError } from "../../config/p
 import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
 import { DEFAULT_RETRY_BUDGET } from "../../core/resilience/retry-budget.ts";
 import type { PathRoute } from "../../core/routing/match.ts";
+import type { LocalInstance } from "../../data-plane/local-instance.ts";
+import type { ServiceSettings } from "../../data-plane/upstream-service.ts";
 import { localInstances } from "./config-instances.ts";
 import { type AgentSettings, agentSchema } from "./config-schema.ts";
-import type { LocalInstance } from "./local-instance.ts";
-import type { ServiceSettings } from "./upstream-service.ts";
 
 /** What one agent runs with. */
 export interface AgentConfig

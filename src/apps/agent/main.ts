@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { newFastRandom } from "../../core/model/fast-random.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
+import { proberByKind } from "../../data-plane/prober-by-kind.ts";
 import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
@@ -17,7 +18,6 @@ import { tcpProber } from "../../io/probe/tcp-prober.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AgentConfig } from "./config.ts";
-import { proberByKind } from "./prober-by-kind.ts";
 import { assembleAgent } from "./start.ts";
 
 /** Requests that take longer are cut when the agent stops: what supervisors give a process is 30 s. */

@@ -1,7 +1,7 @@
 import { MetricsText, type Sample } from "../../core/model/metrics-text.ts";
-import type { ConnectionState } from "./connection-loop.ts";
-import { type AttemptStats, LATENCY_BOUNDS_MS } from "./service-stats.ts";
-import type { ServiceEntry } from "./service-table.ts";
+import type { ConnectionState } from "../../data-plane/connection-loop.ts";
+import { type AttemptStats, LATENCY_BOUNDS_MS } from "../../data-plane/service-stats.ts";
+import type { ServiceEntry } from "../../data-plane/service-table.ts";
 
 /** Process figures, from the program's door. */
 export interface ProcessFigures {

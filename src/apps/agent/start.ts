@@ -1,6 +1,14 @@
 import { serviceKey } from "../../core/model/names.ts";
 import type { Random } from "../../core/model/random.ts";
 import { routeTable } from "../../core/routing/match.ts";
+import { AccessLog } from "../../data-plane/access-log.ts";
+import { poolKey } from "../../data-plane/attempt-target.ts";
+import { EndpointWatch } from "../../data-plane/endpoint-watch.ts";
+import { HealthMonitor } from "../../data-plane/health-monitor.ts";
+import { RegistrationKeeper } from "../../data-plane/registration-keeper.ts";
+import { RequestPath } from "../../data-plane/request-path.ts";
+import { ServiceTable } from "../../data-plane/service-table.ts";
+import { StateSaver } from "../../data-plane/state-saver.ts";
 import type { AdminRoutes } from "../../ports/admin-http.ts";
 import type { AttachSource } from "../../ports/attach-source.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -9,17 +17,9 @@ import type { LastKnownGood } from "../../ports/last-known-good.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Prober } from "../../ports/prober.ts";
 import type { WatchSource } from "../../ports/watch-source.ts";
-import { AccessLog } from "./access-log.ts";
 import { adminPages } from "./admin.ts";
-import { poolKey } from "./attempt-target.ts";
 import { type AgentConfig, settingsFor } from "./config.ts";
-import { EndpointWatch } from "./endpoint-watch.ts";
-import { HealthMonitor } from "./health-monitor.ts";
 import { agentMetrics, type ProcessFigures } from "./metrics.ts";
-import { RegistrationKeeper } from "./registration-keeper.ts";
-import { RequestPath } from "./request-path.ts";
-import { ServiceTable } from "./service-table.ts";
-import { StateSaver } from "./state-saver.ts";
 
 /** What an agent needs of the world. */
 export interface AgentWorld {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { serviceKey } from "../../core/model/names.ts";
+import { serviceKey } from "../core/model/names.ts";
 import { AccessLog, type AccessRecord } from "./access-log.ts";
 
 const RECORD: AccessRecord = {

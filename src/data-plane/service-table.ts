@@ -1,14 +1,14 @@
-import { isPolicyName } from "../../core/balancing/policy.ts";
-import type { ApplyResult } from "../../core/discovery/apply-result.ts";
-import { EndpointSet } from "../../core/discovery/endpoint-set.ts";
-import type { Update } from "../../core/discovery/update.ts";
-import type { Endpoint } from "../../core/model/endpoint.ts";
-import type { ServiceDefaults } from "../../core/model/instance.ts";
-import { isName, type ServiceKey, serviceKey, splitServiceKey } from "../../core/model/names.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { SavedService, SavedServices } from "../../ports/last-known-good.ts";
-import type { Log } from "../../ports/log.ts";
-import type { ServiceSubscription } from "../../ports/watch-source.ts";
+import { isPolicyName } from "../core/balancing/policy.ts";
+import type { ApplyResult } from "../core/discovery/apply-result.ts";
+import { EndpointSet } from "../core/discovery/endpoint-set.ts";
+import type { Update } from "../core/discovery/update.ts";
+import type { Endpoint } from "../core/model/endpoint.ts";
+import type { ServiceDefaults } from "../core/model/instance.ts";
+import { isName, type ServiceKey, serviceKey, splitServiceKey } from "../core/model/names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { SavedService, SavedServices } from "../ports/last-known-good.ts";
+import type { Log } from "../ports/log.ts";
+import type { ServiceSubscription } from "../ports/watch-source.ts";
 import type { WatchedServices } from "./endpoint-watch.ts";
 import { type ServiceSettings, UpstreamService } from "./upstream-service.ts";
 

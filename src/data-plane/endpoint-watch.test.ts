@@ -9,11 +9,11 @@ import {
   digestOf,
   endpoint,
   snapshot,
-} from "../../../test/support/endpoint-updates.ts";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { FakeLog, FakeWatchSource, streamEnd } from "../../../test/support/fake-streams.ts";
-import { NO_LOCALITY } from "../../core/model/instance.ts";
-import { serviceKey } from "../../core/model/names.ts";
+} from "../../test/support/endpoint-updates.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeLog, FakeWatchSource, streamEnd } from "../../test/support/fake-streams.ts";
+import { NO_LOCALITY } from "../core/model/instance.ts";
+import { serviceKey } from "../core/model/names.ts";
 import { ACK_DELAY_MS } from "./acknowledger.ts";
 import { EndpointWatch, MISMATCH_RETRY_MS } from "./endpoint-watch.ts";
 import { ServiceTable } from "./service-table.ts";

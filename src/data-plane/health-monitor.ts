@@ -3,11 +3,11 @@ import {
   type ProbeState,
   type ProbeThresholds,
   UNPROVEN,
-} from "../../core/health/probe-state.ts";
-import type { Health } from "../../core/model/instance.ts";
-import type { Random } from "../../core/model/random.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { ProbeResult, Prober, ProbeTarget } from "../../ports/prober.ts";
+} from "../core/health/probe-state.ts";
+import type { Health } from "../core/model/instance.ts";
+import type { Random } from "../core/model/random.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ProbeResult, Prober, ProbeTarget } from "../ports/prober.ts";
 
 /** Probes of many agents must not fall into step: each wait is up to this much shorter or longer. */
 const JITTER = 0.1;

@@ -7,12 +7,12 @@ import {
   EPOCH,
   endpoint,
   snapshot,
-} from "../../../test/support/endpoint-updates.ts";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { FakeLog } from "../../../test/support/fake-streams.ts";
-import type { PolicyName } from "../../core/balancing/policy.ts";
-import type { ServiceUpdate } from "../../core/discovery/update.ts";
-import { serviceKey } from "../../core/model/names.ts";
+} from "../../test/support/endpoint-updates.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeLog } from "../../test/support/fake-streams.ts";
+import type { PolicyName } from "../core/balancing/policy.ts";
+import type { ServiceUpdate } from "../core/discovery/update.ts";
+import { serviceKey } from "../core/model/names.ts";
 import { MAX_SERVICES, ServiceTable } from "./service-table.ts";
 
 const KEY = serviceKey("default", "orders");

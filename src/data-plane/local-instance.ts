@@ -1,4 +1,4 @@
-import type { Instance, ServiceDefaults } from "../../core/model/instance.ts";
+import type { Instance, ServiceDefaults } from "../core/model/instance.ts";
 import type { ProbePlan } from "./health-monitor.ts";
 
 /** An instance beside this agent, as the configuration describes it: the agent registers and probes it. */

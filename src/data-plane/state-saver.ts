@@ -1,6 +1,6 @@
-import type { Clock } from "../../ports/clock.ts";
-import type { LastKnownGood, SavedService } from "../../ports/last-known-good.ts";
-import type { Log } from "../../ports/log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { LastKnownGood, SavedService } from "../ports/last-known-good.ts";
+import type { Log } from "../ports/log.ts";
 
 /** A crash loses at most this much knowledge, and churn costs at most one write in this time. */
 export const SAVE_DELAY_MS = 2_000;

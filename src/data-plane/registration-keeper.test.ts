@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { FakeAttachSource, FakeLog, streamEnd } from "../../../test/support/fake-streams.ts";
-import { NO_LOCALITY, NO_METADATA } from "../../core/model/instance.ts";
-import type { InstanceId } from "../../core/model/names.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeAttachSource, FakeLog, streamEnd } from "../../test/support/fake-streams.ts";
+import { NO_LOCALITY, NO_METADATA } from "../core/model/instance.ts";
+import type { InstanceId } from "../core/model/names.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import { GOODBYE_MS, RegistrationKeeper } from "./registration-keeper.ts";
 

@@ -1,8 +1,8 @@
-import { serviceKey } from "../../core/model/names.ts";
-import type { Random } from "../../core/model/random.ts";
-import { matchRoute, type RouteMatch, type RouteTable } from "../../core/routing/match.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Exchange, ExchangeHandler } from "../../ports/exchange.ts";
+import { serviceKey } from "../core/model/names.ts";
+import type { Random } from "../core/model/random.ts";
+import { matchRoute, type RouteMatch, type RouteTable } from "../core/routing/match.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Exchange, ExchangeHandler } from "../ports/exchange.ts";
 import type { AccessLog } from "./access-log.ts";
 import { Passage, type PassageContext } from "./passage.ts";
 import type { UpstreamService } from "./upstream-service.ts";

@@ -1,6 +1,6 @@
-import type { ServiceKey } from "../../core/model/names.ts";
-import type { ReasonFlag } from "../../ports/exchange.ts";
-import type { Log } from "../../ports/log.ts";
+import type { ServiceKey } from "../core/model/names.ts";
+import type { ReasonFlag } from "../ports/exchange.ts";
+import type { Log } from "../ports/log.ts";
 
 /** Which requests are logged. `errors` are those with a flag or a 5xx status. */
 export const ACCESS_LOG_MODES = ["off", "errors", "all"] as const;

@@ -1,9 +1,4 @@
-import type {
-  GrpcProbeTarget,
-  HttpProbeTarget,
-  Prober,
-  TcpProbeTarget,
-} from "../../ports/prober.ts";
+import type { GrpcProbeTarget, HttpProbeTarget, Prober, TcpProbeTarget } from "../ports/prober.ts";
 
 /** One prober for each kind of target. */
 export interface Probers {

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { endpointAt } from "../../../test/support/proxy.ts";
-import { seededRandom } from "../../../test/support/seeded-random.ts";
-import { serviceKey } from "../../core/model/names.ts";
-import { routeTable } from "../../core/routing/match.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { endpointAt } from "../../test/support/proxy.ts";
+import { seededRandom } from "../../test/support/seeded-random.ts";
+import { serviceKey } from "../core/model/names.ts";
+import { routeTable } from "../core/routing/match.ts";
 import type {
   AttemptEnd,
   AttemptLimits,
   AttemptListener,
   AttemptTarget,
   Exchange,
-} from "../../ports/exchange.ts";
+} from "../ports/exchange.ts";
 import { AccessLog } from "./access-log.ts";
 import { RequestPath, type RequestPathOptions } from "./request-path.ts";
 import { type ServiceSettings, UpstreamService } from "./upstream-service.ts";

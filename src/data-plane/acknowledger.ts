@@ -1,5 +1,5 @@
-import type { ResourceAck } from "../../core/discovery/update.ts";
-import type { Clock } from "../../ports/clock.ts";
+import type { ResourceAck } from "../core/discovery/update.ts";
+import type { Clock } from "../ports/clock.ts";
 
 /** Acknowledging every update at once was measured to cost a third of the server's fan-out. */
 export const ACK_DELAY_MS = 100;

@@ -1,13 +1,13 @@
-import type { Health } from "../../core/model/instance.ts";
-import type { Random } from "../../core/model/random.ts";
+import type { Health } from "../core/model/instance.ts";
+import type { Random } from "../core/model/random.ts";
 import type {
   AttachNotice,
   AttachSession,
   AttachSource,
   RegistrationResult,
-} from "../../ports/attach-source.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Log } from "../../ports/log.ts";
+} from "../ports/attach-source.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
 import { type ConnectionEvents, ConnectionLoop, type ConnectionState } from "./connection-loop.ts";
 import {
   isInSession,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import type { ProbeResult, Prober, ProbeTarget } from "../../ports/prober.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import type { ProbeResult, Prober, ProbeTarget } from "../ports/prober.ts";
 import { HealthMonitor, type ProbePlan } from "./health-monitor.ts";
 import { proberByKind } from "./prober-by-kind.ts";
 

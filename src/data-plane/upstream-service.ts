@@ -1,15 +1,15 @@
-import { selectCandidates } from "../../core/balancing/candidates.ts";
-import { EndpointLoad } from "../../core/balancing/endpoint-load.ts";
-import { newPolicy } from "../../core/balancing/new-policy.ts";
-import { FAILURE_RESPONSE_MS } from "../../core/balancing/peak-ewma.ts";
-import type { Policy, PolicyName } from "../../core/balancing/policy.ts";
-import { pickUntried, usableOf } from "../../core/balancing/untried.ts";
-import type { Endpoint, EndpointState } from "../../core/model/endpoint.ts";
-import { mix32 } from "../../core/model/hash.ts";
-import { invariant } from "../../core/model/invariant.ts";
-import type { ServiceKey } from "../../core/model/names.ts";
-import type { Random } from "../../core/model/random.ts";
-import { RetryBudget, type RetryBudgetOptions } from "../../core/resilience/retry-budget.ts";
+import { selectCandidates } from "../core/balancing/candidates.ts";
+import { EndpointLoad } from "../core/balancing/endpoint-load.ts";
+import { newPolicy } from "../core/balancing/new-policy.ts";
+import { FAILURE_RESPONSE_MS } from "../core/balancing/peak-ewma.ts";
+import type { Policy, PolicyName } from "../core/balancing/policy.ts";
+import { pickUntried, usableOf } from "../core/balancing/untried.ts";
+import type { Endpoint, EndpointState } from "../core/model/endpoint.ts";
+import { mix32 } from "../core/model/hash.ts";
+import { invariant } from "../core/model/invariant.ts";
+import type { ServiceKey } from "../core/model/names.ts";
+import type { Random } from "../core/model/random.ts";
+import { RetryBudget, type RetryBudgetOptions } from "../core/resilience/retry-budget.ts";
 import { type Outcome, ServiceStats } from "./service-stats.ts";
 
 /** How an agent treats requests to one service. */

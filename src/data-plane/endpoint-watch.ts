@@ -1,17 +1,17 @@
-import type { ApplyResult } from "../../core/discovery/apply-result.ts";
-import type { EndpointsUpdate, InFlightReport, Update } from "../../core/discovery/update.ts";
-import type { Endpoint } from "../../core/model/endpoint.ts";
-import { type ServiceKey, serviceKey, splitServiceKey } from "../../core/model/names.ts";
-import type { Random } from "../../core/model/random.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Log } from "../../ports/log.ts";
+import type { ApplyResult } from "../core/discovery/apply-result.ts";
+import type { EndpointsUpdate, InFlightReport, Update } from "../core/discovery/update.ts";
+import type { Endpoint } from "../core/model/endpoint.ts";
+import { type ServiceKey, serviceKey, splitServiceKey } from "../core/model/names.ts";
+import type { Random } from "../core/model/random.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
 import type {
   AgentHello,
   ServiceSubscription,
   WatchSource,
   WatchStream,
   WatchWelcome,
-} from "../../ports/watch-source.ts";
+} from "../ports/watch-source.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { type ConnectionEvents, ConnectionLoop, type ConnectionState } from "./connection-loop.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { FakeLog, streamEnd } from "../../../test/support/fake-streams.ts";
-import { seededRandom } from "../../../test/support/seeded-random.ts";
-import type { Random } from "../../core/model/random.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeLog, streamEnd } from "../../test/support/fake-streams.ts";
+import { seededRandom } from "../../test/support/seeded-random.ts";
+import type { Random } from "../core/model/random.ts";
 import {
   CONNECT_WATCHDOG_MS,
   type ConnectionEvents,

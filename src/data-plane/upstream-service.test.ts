@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { endpointNamed } from "../../../test/support/loads.ts";
-import { seededRandom } from "../../../test/support/seeded-random.ts";
-import type { EndpointLoad } from "../../core/balancing/endpoint-load.ts";
-import { POLICY_NAMES, type PolicyName } from "../../core/balancing/policy.ts";
-import type { Endpoint } from "../../core/model/endpoint.ts";
-import { InvariantError } from "../../core/model/invariant.ts";
-import { serviceKey } from "../../core/model/names.ts";
+import { endpointNamed } from "../../test/support/loads.ts";
+import { seededRandom } from "../../test/support/seeded-random.ts";
+import type { EndpointLoad } from "../core/balancing/endpoint-load.ts";
+import { POLICY_NAMES, type PolicyName } from "../core/balancing/policy.ts";
+import type { Endpoint } from "../core/model/endpoint.ts";
+import { InvariantError } from "../core/model/invariant.ts";
+import { serviceKey } from "../core/model/names.ts";
 import { type ServiceSettings, UpstreamService } from "./upstream-service.ts";
 
 const SETTINGS: ServiceSettings = {

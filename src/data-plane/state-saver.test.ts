@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { FakeLog } from "../../../test/support/fake-streams.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeLog } from "../../test/support/fake-streams.ts";
 import { SAVE_DELAY_MS, StateSaver } from "./state-saver.ts";
 
 function saving() {

@@ -1,6 +1,6 @@
-import type { Endpoint } from "../../core/model/endpoint.ts";
-import type { ServiceKey } from "../../core/model/names.ts";
-import type { AttemptTarget } from "../../ports/exchange.ts";
+import type { Endpoint } from "../core/model/endpoint.ts";
+import type { ServiceKey } from "../core/model/names.ts";
+import type { AttemptTarget } from "../ports/exchange.ts";
 
 /**
  * Names the connections to one process of an endpoint: retire it when the endpoint drains or

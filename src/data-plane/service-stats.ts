@@ -1,4 +1,4 @@
-import type { EndpointLoad } from "../../core/balancing/endpoint-load.ts";
+import type { EndpointLoad } from "../core/balancing/endpoint-load.ts";
 
 /** How a request to an endpoint ended. A failure is a 5xx answer or a gateway failure. */
 export type Outcome = "success" | "failure" | "cancelled";

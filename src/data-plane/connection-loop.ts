@@ -1,8 +1,8 @@
-import type { Random } from "../../core/model/random.ts";
-import { fullJitterMs } from "../../core/resilience/backoff.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Log } from "../../ports/log.ts";
-import type { StreamEnd } from "../../ports/stream-end.ts";
+import type { Random } from "../core/model/random.ts";
+import { fullJitterMs } from "../core/resilience/backoff.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { StreamEnd } from "../ports/stream-end.ts";
 
 /** A frozen server accepts connections and never answers: 5 s are long for any answer, short for a person. */
 export const CONNECT_WATCHDOG_MS = 5_000;

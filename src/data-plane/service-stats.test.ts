@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { equalLoads } from "../../../test/support/loads.ts";
+import { equalLoads } from "../../test/support/loads.ts";
 import { LATENCY_BOUNDS_MS, LatencyHistogram, ServiceStats } from "./service-stats.ts";
 
 test("counts a latency in the first bucket whose bound is not below it", () => {

@@ -1,6 +1,6 @@
-import type { Health } from "../../core/model/instance.ts";
-import type { RegistrationId } from "../../core/model/names.ts";
-import type { LeaseName, Registration } from "../../ports/attach-source.ts";
+import type { Health } from "../core/model/instance.ts";
+import type { RegistrationId } from "../core/model/names.ts";
+import type { LeaseName, Registration } from "../ports/attach-source.ts";
 import type { LocalInstance } from "./local-instance.ts";
 
 /**
