@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { serviceKey } from "../../core/model/names.ts";
-import { agentConfigFrom, settingsFor } from "./config.ts";
+import { settingsFor } from "../../data-plane/settings.ts";
+import { agentConfigFrom } from "./config.ts";
 
 function fromFile(fileText: string) {
   return agentConfigFrom({ flags: {}, env: {}, fileText, filePath: "agent.yaml" });

@@ -1,22 +1,16 @@
 import { parseSettings, type SettingSource, settingsError } from "../../config/parse-settings.ts";
-import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
-import { DEFAULT_RETRY_BUDGET } from "../../core/resilience/retry-budget.ts";
 import type { PathRoute } from "../../core/routing/match.ts";
 import type { LocalInstance } from "../../data-plane/local-instance.ts";
-import type { ServiceSettings } from "../../data-plane/upstream-service.ts";
-import { localInstances } from "./config-instances.ts";
+import { localInstances } from "../../data-plane/local-instances.ts";
+import { splitServiceName, type WatchPlan, watchPlan } from "../../data-plane/settings.ts";
 import { type AgentSettings, agentSchema } from "./config-schema.ts";
 
 /** What one agent runs with. */
 export interface AgentConfig
-  extends Omit<AgentSettings, "instances" | "routes" | "subscribe" | "services"> {
+  extends Omit<AgentSettings, "instances" | "routes" | "subscribe" | "services">,
+    WatchPlan {
   readonly instances: readonly LocalInstance[];
   readonly routes: readonly PathRoute[];
-  /** Watched from the start. */
-  readonly subscribe: readonly { readonly namespace: string; readonly service: string }[];
-  /** Every service is watched. */
-  readonly subscribeAll: boolean;
-  readonly services: ReadonlyMap<ServiceKey, AgentSettings["services"][number]>;
   /** Every effective value and where it came from, for `weir config`. */
   readonly sources: readonly SettingSource[];
 }
@@ -44,51 +38,13 @@ export function agentConfigFrom(input: AgentConfigInput): AgentConfig {
   if (violations.length > 0) throw settingsError(violations, placeOf);
   return {
     ...settings,
+    ...watchPlan(settings),
     instances,
     routes: settings.routes.map(({ pathPrefix, service, stripPrefix }) => ({
       pathPrefix,
       stripPrefix,
       ...splitServiceName(service, namespace),
     })),
-    subscribe: settings.subscribe
-      .filter((text) => text !== "*")
-      .map((text) => splitServiceName(text, namespace)),
-    subscribeAll: settings.subscribe.includes("*"),
-    services: new Map(
-      settings.services.map((override) => [keyOf(override.name, namespace), override]),
-    ),
     sources,
   };
-}
-
-/** `orders` or `shop/orders`. */
-export function splitServiceName(text: string, namespace: string) {
-  const slash = text.indexOf("/");
-  if (slash === -1) return { namespace, service: text };
-  return { namespace: text.slice(0, slash), service: text.slice(slash + 1) };
-}
-
-/** How the agent treats requests to one service, before the service's own defaults. */
-export function settingsFor(config: AgentConfig, key: ServiceKey): ServiceSettings {
-  const { timeouts, retries, pool } = config;
-  const override = config.services.get(key);
-  const settings: ServiceSettings = {
-    policy: override?.policy ?? config.policy,
-    connectTimeoutMs: timeouts.connect,
-    requestTimeoutMs: override?.timeout ?? timeouts.request,
-    idleTimeoutMs: timeouts.idle,
-    retryAttempts: override?.retries ?? retries.attempts,
-    retryBudget: {
-      ...DEFAULT_RETRY_BUDGET,
-      percent: retries.budgetPercent,
-      minPerSecond: retries.minPerSecond,
-    },
-    maxConnectionsPerEndpoint: pool.maxConnectionsPerEndpoint,
-  };
-  return override?.port === undefined ? settings : { ...settings, port: override.port };
-}
-
-function keyOf(text: string, namespace: string): ServiceKey {
-  const name = splitServiceName(text, namespace);
-  return serviceKey(name.namespace, name.service);
 }

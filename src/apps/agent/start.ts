@@ -8,6 +8,7 @@ import { HealthMonitor } from "../../data-plane/health-monitor.ts";
 import { RegistrationKeeper } from "../../data-plane/registration-keeper.ts";
 import { RequestPath } from "../../data-plane/request-path.ts";
 import { ServiceTable } from "../../data-plane/service-table.ts";
+import { settingsFor } from "../../data-plane/settings.ts";
 import { StateSaver } from "../../data-plane/state-saver.ts";
 import type { AdminRoutes } from "../../ports/admin-http.ts";
 import type { AttachSource } from "../../ports/attach-source.ts";
@@ -18,7 +19,7 @@ import type { Log } from "../../ports/log.ts";
 import type { Prober } from "../../ports/prober.ts";
 import type { WatchSource } from "../../ports/watch-source.ts";
 import { adminPages } from "./admin.ts";
-import { type AgentConfig, settingsFor } from "./config.ts";
+import type { AgentConfig } from "./config.ts";
 import { agentMetrics, type ProcessFigures } from "./metrics.ts";
 
 /** What an agent needs of the world. */

@@ -1,13 +1,13 @@
 import { isIP } from "node:net";
-import type { SettingViolation } from "../../config/parse-settings.ts";
-import type { Address, Locality, Port, ServiceDefaults } from "../../core/model/instance.ts";
-import { NO_METADATA } from "../../core/model/instance.ts";
-import type { InstanceId, RegistrationId } from "../../core/model/names.ts";
-import { instanceViolations } from "../../core/model/validate-instance.ts";
-import type { ProbePlan } from "../../data-plane/health-monitor.ts";
-import type { LocalInstance } from "../../data-plane/local-instance.ts";
-import type { ProbeTarget } from "../../ports/prober.ts";
-import type { InstanceSettings } from "./config-schema.ts";
+import type { SettingViolation } from "../config/parse-settings.ts";
+import type { Address, Locality, Port, ServiceDefaults } from "../core/model/instance.ts";
+import { NO_METADATA } from "../core/model/instance.ts";
+import type { InstanceId, RegistrationId } from "../core/model/names.ts";
+import { instanceViolations } from "../core/model/validate-instance.ts";
+import type { ProbeTarget } from "../ports/prober.ts";
+import type { ProbePlan } from "./health-monitor.ts";
+import type { LocalInstance } from "./local-instance.ts";
+import type { InstanceSettings } from "./settings-schema.ts";
 
 /** A third of an interval of 2 s and more: what is this much slower is not healthy. */
 const DEFAULT_PROBE = { interval: 2_000, timeout: 1_000, rise: 2, fall: 3 } as const;
