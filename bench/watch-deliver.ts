@@ -1,5 +1,6 @@
 /** Delivery of one change to many watchers, beside the raw limit. */
 import { setTimeout as delay } from "node:timers/promises";
+import { median } from "./median.ts";
 import { type Server, startRawServer, startWeirServer } from "./processes.ts";
 import {
   INSTANCES_PER_SERVICE,
@@ -91,8 +92,4 @@ function medians(times: readonly RoundTimes[]): RoundTimes {
     medianMs: median(times.map(({ medianMs }) => medianMs)),
     lastMs: median(times.map(({ lastMs }) => lastMs)),
   };
-}
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }

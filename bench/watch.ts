@@ -1,7 +1,8 @@
 /** One change to many watchers, what a watcher costs, and what a change costs; see README.md. */
+import { median, round } from "./median.ts";
 import type { BenchResult } from "./result.ts";
 import { measureBytes } from "./watch-bytes.ts";
-import { type Delivery, measureDelivery, median, type Shape } from "./watch-deliver.ts";
+import { type Delivery, measureDelivery, type Shape } from "./watch-deliver.ts";
 import { measureMemory } from "./watch-memory.ts";
 
 const DELIVERIES: readonly { readonly name: string; readonly shape: Shape }[] = [
@@ -70,8 +71,4 @@ function describe({ weir, raw, messageBytes }: Delivery): string {
     `last receipt ${ms(weir.lastMs)}, raw ${ms(raw.lastMs)}; ` +
     `median receipt ${ms(weir.medianMs)}, raw ${ms(raw.medianMs)}; ${messageBytes} bytes each`
   );
-}
-
-function round(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
 }
