@@ -8,14 +8,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isNodeRecentEnough } from "./node-version.mjs";
+import { isNodeRecentEnough, NODE_NEEDED } from "./node-version.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, "src", "apps", "cli", "main.ts");
 const compiled = join(root, "dist", "apps", "cli", "main.js");
-
-/** What the compiled program needs: see "engines" in package.json. */
-const OLDEST_MAJOR = 22;
 
 function fail(sentence) {
   process.stderr.write(`weir: ${sentence}\n`);
@@ -53,11 +50,11 @@ if (existsSync(source)) {
   const hasPackages = existsSync(join(root, "node_modules", ".package-lock.json"));
   if (isNodeRecentEnough(process.version) && hasPackages) await import(pathToFileURL(source).href);
   else handOver();
-} else if (Number.parseInt(process.versions.node, 10) >= OLDEST_MAJOR) {
+} else if (isNodeRecentEnough(process.version)) {
   await import(pathToFileURL(compiled).href);
 } else {
   fail(
-    `needs Node ${OLDEST_MAJOR} or newer, this is ${process.version}: ` +
+    `needs Node ${NODE_NEEDED} or newer, this is ${process.version}: ` +
       "install a newer one, for example with `npm install -g n && n lts`.",
   );
 }
