@@ -49,6 +49,8 @@ export interface ConnectionLoopOptions {
   readonly open: (address: string, events: ConnectionEvents) => { close(): void };
   /** Called when the connection is gone, before the next attempt. */
   readonly lost: () => void;
+  /** Told of each welcome and of each failure. */
+  readonly onNews?: ((news: ConnectionNews) => void) | undefined;
 }
 
 /** How a connection stands, for people. */
@@ -58,6 +60,12 @@ export interface ConnectionState {
   readonly replicaId: string;
   /** Of the last failure; `""` when there was none since the last welcome. */
   readonly problem: string;
+}
+
+/** A connection came, went, or could not be opened. */
+export interface ConnectionNews extends ConnectionState {
+  /** No repetition will help: a wrong token, a wrong address. */
+  readonly isRefused: boolean;
 }
 
 /**
@@ -150,6 +158,7 @@ export class ConnectionLoop {
       { purpose, address: this.#address, replica: replicaId },
       "connected to the control plane",
     );
+    this.#options.onNews?.({ ...this.state, isRefused: false });
   }
 
   #alive(): void {
@@ -184,7 +193,10 @@ export class ConnectionLoop {
 
   #failed(
     problem: string,
-    { isRefused, retryAfterMs }: { isRefused?: boolean; retryAfterMs?: number | undefined } = {},
+    {
+      isRefused = false,
+      retryAfterMs,
+    }: { isRefused?: boolean; retryAfterMs?: number | undefined } = {},
   ): void {
     if (this.#isStopped) {
       this.#disconnect();
@@ -209,6 +221,7 @@ export class ConnectionLoop {
     else if (isNews) log.warn(fields, "lost the control plane; serving what is known");
     else log.debug(fields, "the control plane is still away");
     this.#wait(waitMs);
+    this.#options.onNews?.({ ...this.state, address, isRefused });
   }
 
   #disconnect(): void {

@@ -13,7 +13,12 @@ import type {
   WatchWelcome,
 } from "../ports/watch-source.ts";
 import { Acknowledger } from "./acknowledger.ts";
-import { type ConnectionEvents, ConnectionLoop, type ConnectionState } from "./connection-loop.ts";
+import {
+  type ConnectionEvents,
+  ConnectionLoop,
+  type ConnectionNews,
+  type ConnectionState,
+} from "./connection-loop.ts";
 
 /** The server refuses longer messages. */
 const MAX_SUBSCRIPTIONS_A_MESSAGE = 1_000;
@@ -53,6 +58,8 @@ export interface EndpointWatchOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told of each welcome and of each failure. */
+  readonly onConnection?: (news: ConnectionNews) => void;
 }
 
 /** Keeps the agent's view of its services up to date, from whichever server answers. */
@@ -88,6 +95,7 @@ export class EndpointWatch {
       silenceFactor: SILENCE_FACTOR,
       open: (address, events) => this.#open(address, events),
       lost: () => this.#lost(),
+      onNews: options.onConnection,
     });
   }
 

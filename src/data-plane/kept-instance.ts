@@ -29,9 +29,11 @@ export interface Kept {
   status: KeptStatus;
   /** In words: why it is refused, superseded, evicted or unhealthy. */
   detail: string;
+  /** `ErrorInfo.reason` of the last refusal; `""` when there was none since it was registered. */
+  reason: string;
 }
 
-/** One local instance, for the admin page. */
+/** One local instance, for admin pages and for who waits for it. */
 export interface KeptView {
   readonly key: string;
   readonly registrationId: string;
@@ -39,6 +41,7 @@ export interface KeptView {
   readonly health: Health;
   readonly status: KeptStatus;
   readonly detail: string;
+  readonly reason: string;
 }
 
 export function newKept(local: LocalInstance, registrationId: string): Kept {
@@ -50,6 +53,7 @@ export function newKept(local: LocalInstance, registrationId: string): Kept {
     health: local.probe === undefined ? "healthy" : "unhealthy",
     status: local.probe === undefined ? "away" : "starting",
     detail: "",
+    reason: "",
   };
 }
 
@@ -60,8 +64,9 @@ export function viewOf({
   health,
   status,
   detail,
+  reason,
 }: Kept): KeptView {
-  return { key: local.key, registrationId, generation, health, status, detail };
+  return { key: local.key, registrationId, generation, health, status, detail, reason };
 }
 
 export function isInSession({ status }: Kept): boolean {
@@ -78,3 +83,11 @@ export function registrationOf(kept: Kept): Registration {
   const instance = { ...local.instance, registrationId, generation, health };
   return { instance, defaults: local.defaults, leaseToken };
 }
+
+/** What to do about an instance that is not registered any more, for the log. */
+export const END_ADVICE = {
+  superseded:
+    "another process registered this instance's id and holds it now; this one stops registering it: give one of them another id, then restart it",
+  evicted:
+    "an operator evicted this instance; it is not registered any more: restart its agent to bring it back",
+} as const;

@@ -3,8 +3,9 @@ import { FakeClock } from "../../test/support/fake-clock.ts";
 import { FakeAttachSource, FakeLog, streamEnd } from "../../test/support/fake-streams.ts";
 import { NO_LOCALITY, NO_METADATA } from "../core/model/instance.ts";
 import type { InstanceId } from "../core/model/names.ts";
+import { GOODBYE_MS } from "./goodbyes.ts";
 import type { LocalInstance } from "./local-instance.ts";
-import { GOODBYE_MS, RegistrationKeeper } from "./registration-keeper.ts";
+import { RegistrationKeeper } from "./registration-keeper.ts";
 
 const KEY = "default/orders/orders-1";
 
@@ -39,20 +40,21 @@ function keeping(instances: LocalInstance[] = [local("orders-1")]) {
   const clock = new FakeClock();
   const log = new FakeLog();
   const source = new FakeAttachSource();
+  const changes: string[] = [];
   let ids = 0;
   const keeper = new RegistrationKeeper({
     source,
     addresses: ["one:1"],
     clientId: "agent-1",
     softwareVersion: "1",
-    instances,
     newId: () => `p${++ids}`,
     clock,
     random: () => 0,
     log,
+    onChange: ({ key, status }) => changes.push(`${key.split("/").at(-1)} ${status}`),
   });
-  keeper.start();
-  return { clock, log, source, keeper };
+  for (const instance of instances) keeper.add(instance);
+  return { clock, log, source, keeper, changes };
 }
 
 function registered(source: FakeAttachSource) {
@@ -228,4 +230,28 @@ test("2,500 instances are registered in three batches, with one id each", () => 
     1_000, 1_000, 500,
   ]);
   expect(new Set(registered(source).map(({ process }) => process)).size).toBe(2_500);
+});
+
+test("an instance that is added later is registered in the open session", () => {
+  const { source, keeper, changes } = keeping([]);
+  expect(source.sessions).toHaveLength(0);
+  keeper.add(local("late"));
+  source.last.welcome();
+  source.last.accept();
+  keeper.add(local("later"));
+  source.last.accept();
+  expect(registered(source).map(({ id }) => id)).toEqual(["late", "later"]);
+  expect(changes).toEqual(["late sent", "late registered", "later sent", "later registered"]);
+});
+
+test("removing one instance deregisters that one, and keeps the others", async () => {
+  const { clock, source, keeper } = keeping([local("a"), local("b")]);
+  source.last.welcome();
+  source.last.accept();
+  await keeper.remove("default/orders/a");
+  expect(source.last.deregistered.map(({ instanceId }) => instanceId)).toEqual(["a"]);
+  source.last.listener.end(streamEnd(14));
+  clock.advance(1_000);
+  source.last.welcome();
+  expect(registered(source).map(({ id }) => id)).toEqual(["b"]);
 });

@@ -4,14 +4,18 @@ import type {
   AttachNotice,
   AttachSession,
   AttachSource,
+  LeaseName,
   RegistrationResult,
 } from "../ports/attach-source.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import { type ConnectionEvents, ConnectionLoop, type ConnectionState } from "./connection-loop.ts";
+import { type ConnectionEvents, ConnectionLoop } from "./connection-loop.ts";
+import { Goodbyes } from "./goodbyes.ts";
 import {
+  END_ADVICE,
   isInSession,
   type Kept,
+  type KeptStatus,
   type KeptView,
   leaseOf,
   newKept,
@@ -30,25 +34,24 @@ const SILENCE_FACTOR = 2;
 const BUSY_RETRY_MS = 5_000;
 const REFUSED_RETRY_MS = 60_000;
 
-/** A stop must not hang on a control plane that is away: the leases run out by themselves. */
-export const GOODBYE_MS = 2_000;
-
 /** No server asks for more beats than this; it bounds what a wrong answer can cost. */
 const MIN_BEAT_MS = 500;
 
-const INVALID_ARGUMENT = 3;
+/** INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED: somebody has to repair something. */
+const WRONG: ReadonlySet<number> = new Set([3, 7, 16]);
 
 export interface RegistrationKeeperOptions {
   readonly source: AttachSource;
   readonly addresses: readonly string[];
   readonly clientId: string;
   readonly softwareVersion: string;
-  readonly instances: readonly LocalInstance[];
   /** A registration id for each instance: new at each start, 1..64 characters. */
   readonly newId: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told of every change of an instance's status. */
+  readonly onChange?: (instance: KeptView) => void;
 }
 
 /** Keeps this agent's instances registered, with whichever server answers. */
@@ -64,14 +67,13 @@ export class RegistrationKeeper {
   #beatEveryMs = 0;
   #cancelBeat: () => void = () => undefined;
   #cancelRetry: (() => void) | undefined;
-  #goodbye: (() => void) | undefined;
+  readonly #goodbyes: Goodbyes;
+  #isConnecting = false;
   #isStopping = false;
 
   constructor(options: RegistrationKeeperOptions) {
     this.#options = options;
-    for (const local of options.instances) {
-      this.#kept.set(local.key, newKept(local, options.newId()));
-    }
+    this.#goodbyes = new Goodbyes(options.clock);
     this.#loop = new ConnectionLoop({
       purpose: "attach",
       addresses: options.addresses,
@@ -84,17 +86,22 @@ export class RegistrationKeeper {
     });
   }
 
-  get state(): ConnectionState {
-    return this.#loop.state;
-  }
-
   views(): KeptView[] {
     return Array.from(this.#kept.values(), viewOf);
   }
 
-  /** Without instances there is nothing to attach for. */
-  start(): void {
-    if (this.#kept.size > 0) this.#loop.start();
+  /** One more to keep; the first one opens the session. A known key starts anew, as a new process. */
+  add(local: LocalInstance): void {
+    this.#kept.set(local.key, newKept(local, this.#options.newId()));
+    this.#connect();
+    this.#registerAway();
+  }
+
+  /** Forgets an instance and deregisters it. Resolves with the answer, or after 2 s without one. */
+  async remove(key: string): Promise<void> {
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
+    if (kept !== undefined && isInSession(kept)) await this.#deregister([leaseOf(kept)]);
   }
 
   /** A probe's verdict; the first one lets the instance be registered. */
@@ -103,11 +110,12 @@ export class RegistrationKeeper {
     if (kept === undefined) return;
     kept.health = health;
     kept.detail = health === "healthy" ? "" : detail;
+    const { log } = this.#options;
     const fields = { instance: key, health, detail };
-    if (health === "healthy") this.#options.log.info(fields, "the instance is healthy");
-    else this.#options.log.warn(fields, "the instance is unhealthy");
+    if (health === "healthy") log.info(fields, "the instance is healthy");
+    else log.warn(fields, "the instance is unhealthy");
     if (kept.status === "starting") {
-      kept.status = "away";
+      this.#become(kept, "away");
       this.#registerAway();
     } else if (kept.status === "registered" || kept.status === "sent") {
       this.#session?.health([{ lease: leaseOf(kept), health }]);
@@ -120,23 +128,25 @@ export class RegistrationKeeper {
     this.#loop.finish();
     this.#cancelRetry?.();
     const leases = [...this.#kept.values()].filter(isInSession).map(leaseOf);
-    const session = this.#session;
-    if (session !== undefined && leases.length > 0) {
-      await new Promise<void>((resolve) => {
-        let waitingFor = 0;
-        const cancel = this.#options.clock.after(GOODBYE_MS, () => resolve());
-        this.#goodbye = () => {
-          if (--waitingFor > 0) return;
-          cancel();
-          resolve();
-        };
-        for (let i = 0; i < leases.length; i += MAX_BATCH) {
-          waitingFor++;
-          session.deregister(++this.#requests, leases.slice(i, i + MAX_BATCH));
-        }
-      });
+    const batches: Promise<void>[] = [];
+    for (let i = 0; i < leases.length; i += MAX_BATCH) {
+      batches.push(this.#deregister(leases.slice(i, i + MAX_BATCH)));
     }
+    await Promise.all(batches);
     this.#loop.stop();
+  }
+
+  #connect(): void {
+    if (this.#isConnecting || this.#isStopping) return;
+    this.#isConnecting = true;
+    this.#loop.start();
+  }
+
+  #deregister(leases: readonly LeaseName[]): Promise<void> {
+    if (this.#session === undefined) return Promise.resolve();
+    const answer = this.#goodbyes.answerTo(++this.#requests);
+    this.#session.deregister(this.#requests, leases);
+    return answer;
   }
 
   #open(address: string, events: ConnectionEvents): { close(): void } {
@@ -156,9 +166,9 @@ export class RegistrationKeeper {
           events.alive();
           this.#registered(requestId, results);
         },
-        deregistered: () => {
+        deregistered: (requestId) => {
           events.alive();
-          this.#goodbye?.();
+          this.#goodbyes.answered(requestId);
         },
         beat: () => events.alive(),
         notice: (notice) => {
@@ -176,9 +186,8 @@ export class RegistrationKeeper {
     this.#session = undefined;
     this.#cancelBeat();
     this.#batches.clear();
-    for (const kept of this.#kept.values()) if (isInSession(kept)) kept.status = "away";
-    // Nobody is left who could answer the goodbye.
-    if (this.#isStopping) this.#goodbye?.();
+    for (const kept of this.#kept.values()) if (isInSession(kept)) this.#become(kept, "away");
+    this.#goodbyes.abandon();
   }
 
   #scheduleBeat(): void {
@@ -198,8 +207,8 @@ export class RegistrationKeeper {
     for (let i = 0; i < away.length; i += MAX_BATCH) {
       const batch = away.slice(i, i + MAX_BATCH);
       for (const kept of batch) {
-        kept.status = "sent";
         kept.generation++;
+        this.#become(kept, "sent");
       }
       this.#batches.set(++this.#requests, batch);
       session.register(this.#requests, batch.map(registrationOf));
@@ -217,10 +226,11 @@ export class RegistrationKeeper {
   }
 
   #accepted(kept: Kept, result: Extract<RegistrationResult, { kind: "accepted" }>): void {
-    kept.status = "registered";
     kept.generation = Math.max(kept.generation, result.generation);
     kept.leaseToken = result.leaseToken;
     if (kept.health === "healthy") kept.detail = "";
+    kept.reason = "";
+    this.#become(kept, "registered");
     const { log } = this.#options;
     log.info({ instance: kept.local.key, generation: kept.generation }, "registered the instance");
     // One beat keeps all leases, so the shortest one sets the pace.
@@ -235,9 +245,10 @@ export class RegistrationKeeper {
       this.#ended(kept, reason === "EVICTED" ? "evicted" : "superseded", message);
       return;
     }
-    const isWrong = code === INVALID_ARGUMENT;
-    kept.status = isWrong ? "refused" : "away";
+    const isWrong = WRONG.has(code);
     kept.detail = message;
+    kept.reason = reason;
+    this.#become(kept, isWrong ? "refused" : "away");
     const retryInMs = isWrong ? REFUSED_RETRY_MS : BUSY_RETRY_MS;
     const fields = { instance: kept.local.key, reason, problem: message, retryInMs };
     this.#options.log.error(fields, "the control plane refused the instance");
@@ -249,15 +260,15 @@ export class RegistrationKeeper {
     this.#cancelRetry?.();
     this.#cancelRetry = this.#options.clock.after(delayMs, () => {
       this.#cancelRetry = undefined;
-      for (const kept of this.#kept.values()) if (kept.status === "refused") kept.status = "away";
+      const refused = [...this.#kept.values()].filter(({ status }) => status === "refused");
+      for (const kept of refused) this.#become(kept, "away");
       this.#registerAway();
     });
   }
 
   #notice({ lease, kind, detail }: AttachNotice): void {
-    const kept = [...this.#kept.values()].find(
-      ({ registrationId }) => registrationId === lease.registrationId,
-    );
+    const isMeant = ({ registrationId }: Kept) => registrationId === lease.registrationId;
+    const kept = [...this.#kept.values()].find(isMeant);
     if (kept === undefined) return;
     if (kind !== "reattach") {
       this.#ended(kept, kind, detail);
@@ -265,19 +276,22 @@ export class RegistrationKeeper {
     }
     if (!isInSession(kept)) return;
     this.#options.log.info({ instance: kept.local.key, detail }, "the server asks to attach again");
-    kept.status = "away";
+    this.#become(kept, "away");
     this.#registerAway();
   }
 
   /** Two processes with one id must not take it from each other for ever: the loser stops. */
   #ended(kept: Kept, status: "superseded" | "evicted", detail: string): void {
-    kept.status = status;
     kept.detail = detail;
-    const fields = { instance: kept.local.key, registrationId: kept.registrationId, detail };
-    const message =
-      status === "superseded"
-        ? "another process registered this instance's id and holds it now; this agent stops registering it: give one of them another id, then restart its agent"
-        : "an operator evicted this instance; this agent stops registering it: restart the agent to bring it back";
-    this.#options.log.error(fields, message);
+    kept.reason = status === "superseded" ? "SUPERSEDED" : "EVICTED";
+    this.#become(kept, status);
+    const fields = { instance: kept.local.key, process: kept.registrationId, detail };
+    this.#options.log.error(fields, END_ADVICE[status]);
+  }
+
+  #become(kept: Kept, status: KeptStatus): void {
+    kept.status = status;
+    // One that was removed is nobody's business any more.
+    if (this.#kept.get(kept.local.key) === kept) this.#options.onChange?.(viewOf(kept));
   }
 }
