@@ -176,3 +176,33 @@ test("an update that changes nothing leaves the balancing alone", () => {
   table.apply(snapshot([endpoint("a"), endpoint("b")], { version: 2 }), EPOCH);
   expect(table.lookup("default", "orders")?.candidates).toBe(before);
 });
+
+test("a follower hears of the first answer and of every change, until it stops", () => {
+  const { table, asked } = tableWith();
+  const heard: number[] = [];
+  const stop = table.follow("default", "orders", () => {
+    heard.push(table.lookup("default", "orders")?.endpointCount ?? -1);
+  });
+  expect(asked).toEqual(["default/orders"]);
+  table.apply({ ...BASE, kind: "pending", version: 0, settled: false }, EPOCH);
+  expect(heard).toEqual([]);
+  table.apply({ ...BASE, kind: "absent", exists: false }, EPOCH);
+  table.apply(snapshot([A, B], { version: 2 }), EPOCH);
+  table.apply(snapshot([A, B], { version: 3 }), EPOCH);
+  table.apply(snapshot([A], { version: 4 }), EPOCH);
+  expect(heard).toEqual([0, 2, 1]);
+  stop?.();
+  table.apply(snapshot([A, B], { version: 5 }), EPOCH);
+  expect(heard).toHaveLength(3);
+});
+
+test("what is no name has no follower, and what is followed makes no room", () => {
+  const { table } = tableWith();
+  expect(table.follow("default", "Orders", () => undefined)).toBeUndefined();
+  const stop = table.follow("default", "s0", () => undefined);
+  for (let i = 1; i < MAX_SERVICES; i++) table.subscribe("default", `s${i}`);
+  table.apply({ ...BASE, service: "s0", kind: "absent", exists: false }, EPOCH);
+  expect(table.subscribe("default", "late")).toBeUndefined();
+  stop?.();
+  expect(table.subscribe("default", "late")?.key).toBe("default/late");
+});

@@ -57,6 +57,8 @@ export class ServiceTable implements WatchedServices {
   readonly #options: ServiceTableOptions;
   readonly #entries = new Map<ServiceKey, ServiceEntry>();
   readonly #waiters = new Map<ServiceKey, Set<(upstream: UpstreamService) => void>>();
+  /** Told of every change of a service's endpoints, in the order in which they came. */
+  readonly #followers = new Map<ServiceKey, Set<() => void>>();
   #isFullReported = false;
 
   constructor(options: ServiceTableOptions) {
@@ -119,6 +121,23 @@ export class ServiceTable implements WatchedServices {
     return entry;
   }
 
+  /**
+   * Subscribes on demand, and calls `listener` at the first answer and after every change of
+   * the endpoints from then on, before the update is acknowledged.
+   *
+   * @returns how to stop; `undefined` for what is no name, and when the table is full.
+   */
+  follow(namespace: string, service: string, listener: () => void): (() => void) | undefined {
+    const entry = this.subscribe(namespace, service);
+    if (entry === undefined) return undefined;
+    const followers = this.#followers.get(entry.key) ?? new Set();
+    this.#followers.set(entry.key, followers);
+    followers.add(listener);
+    return () => {
+      if (followers.delete(listener) && followers.size === 0) this.#followers.delete(entry.key);
+    };
+  }
+
   /** Starts from what an earlier run saved; a service that has an answer keeps it. */
   restore(saved: SavedServices): void {
     for (const { namespace, service, defaults, endpoints, resume } of saved.services) {
@@ -129,6 +148,7 @@ export class ServiceTable implements WatchedServices {
       if (defaults !== undefined) this.#setDefaults(entry, defaults);
       entry.upstream.update(entry.set.endpoints());
       this.#answered(entry, "saved");
+      this.#changed(entry.key);
     }
   }
 
@@ -177,6 +197,7 @@ export class ServiceTable implements WatchedServices {
       return undefined;
     }
     const result = entry.set.apply(update, epoch);
+    const wasWaiting = entry.origin === "waiting";
     if (result.changed) entry.upstream.update(entry.set.endpoints());
     if (result.outcome === "applied") {
       entry.exists = update.kind !== "absent" || update.exists;
@@ -184,6 +205,7 @@ export class ServiceTable implements WatchedServices {
       this.#answered(entry, "live");
       this.#options.onChange();
     }
+    if (result.changed || (wasWaiting && result.outcome === "applied")) this.#changed(entry.key);
     return result;
   }
 
@@ -207,10 +229,13 @@ export class ServiceTable implements WatchedServices {
     return entry;
   }
 
-  /** Names that nobody registers, from clients that guess, must not keep out those that somebody does. */
+  /**
+   * Names that nobody registers, from clients that guess, must not keep out those that
+   * somebody does. What is followed stays: its follower would never hear of it again.
+   */
   #makeRoom(): boolean {
     for (const [key, { exists }] of this.#entries) {
-      if (!exists) return this.#entries.delete(key);
+      if (!exists && !this.#followers.has(key)) return this.#entries.delete(key);
     }
     if (!this.#isFullReported) {
       this.#isFullReported = true;
@@ -238,6 +263,12 @@ export class ServiceTable implements WatchedServices {
       fields,
       "this agent does not know the service's policy and uses its own default",
     );
+  }
+
+  #changed(key: ServiceKey): void {
+    const followers = this.#followers.get(key);
+    if (followers === undefined) return;
+    for (const listener of [...followers]) listener();
   }
 
   #answered(entry: ServiceEntry, origin: "saved" | "live"): void {
