@@ -12,6 +12,7 @@ interface BenchOptions {
 /** Loaded when asked for: a bench must not pay for another one's imports. */
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   pick: async (options) => (await import("./pick.ts")).pick(options),
+  proxy: async (options) => (await import("./proxy.ts")).proxy(options),
   watch: async (options) => (await import("./watch.ts")).watch(options),
 };
 

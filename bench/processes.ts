@@ -27,7 +27,9 @@ const NODE_FLAGS = ["--expose-gc", "--import", pathOf("gc-on-signal.ts")];
 
 export async function startRawServer(): Promise<Server> {
   const address = `127.0.0.1:${await freePort()}`;
-  return start("raw", [pathOf("watch-raw-server.ts"), address], address, () => accepts(address));
+  return start("the raw server", [pathOf("watch-raw-server.ts"), address], address, () =>
+    accepts(address),
+  );
 }
 
 /** One replica, settled at once: the bench is not about its first 30 seconds. */
@@ -38,7 +40,7 @@ export async function startWeirServer(): Promise<Server> {
   const args = [pathOf("../src/apps/cli/main.ts"), "server", "--listen", address, "--admin", admin];
   args.push("--state-dir", state, "--settle-after", "0s");
   const server = await start(
-    "weir",
+    "the weir server",
     args,
     address,
     async () => (await fetch(`http://${admin}/readyz`)).ok,
@@ -56,9 +58,17 @@ async function start(
   address: string,
   isUp: () => Promise<boolean>,
 ): Promise<Server> {
-  const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return startProgram(name, [process.execPath, ...NODE_FLAGS, ...args], address, isUp);
+}
+
+/** Any program that serves on `address`; resolves once it is up. @param isUp accepts connections, when left out. */
+export async function startProgram(
+  name: string,
+  [program = "", ...args]: readonly string[],
+  address: string,
+  isUp: () => Promise<boolean> = () => accepts(address),
+): Promise<Server> {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let output = "";
   const keep = (text: Buffer): void => {
@@ -66,9 +76,10 @@ async function start(
   };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
+  child.once("error", (error) => keep(Buffer.from(error.message)));
   child.once("exit", () => running.delete(child));
-  await waitUntil(`the ${name} server is up`, START_TIMEOUT_MS, isUp).catch((cause: unknown) => {
-    throw new Error(`the ${name} server did not start:\n${output}`, { cause });
+  await waitUntil(`${name} is up`, START_TIMEOUT_MS, isUp).catch((cause: unknown) => {
+    throw new Error(`${name} did not start:\n${output}`, { cause });
   });
   return { address, pid: child.pid ?? 0, stop: () => end(child) };
 }
@@ -113,6 +124,7 @@ export function collectGarbage(pid: number): void {
   process.kill(pid, "SIGUSR2");
 }
 
-function pathOf(file: string): string {
+/** Of a file in this folder, however the bench was started. */
+export function pathOf(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
 }

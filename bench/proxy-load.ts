@@ -1,0 +1,64 @@
+/** One round of load on one proxy, and what it cost. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { HOST, type RunningProxy } from "./proxy-subject.ts";
+
+/** Enough that a proxy is never idle, few enough that latency is not only queueing. */
+const CONNECTIONS = 32;
+
+/** Two threads: the load must never be what limits. */
+const THREADS = 2;
+
+const ROUND_SECONDS = 2;
+
+/** Of the kernel's accounting. Source: sysconf(_SC_CLK_TCK), 100 on every Linux. */
+const TICKS_PER_SECOND = 100;
+
+export interface Round {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Processor time of the proxy's process for one request, in microseconds. */
+  readonly cpuUs: number;
+}
+
+/** @throws Error when a request failed, or when wrk is not installed. */
+export async function loadRound(proxy: RunningProxy): Promise<Round> {
+  const before = cpuSeconds(proxy.pid);
+  const output = await wrk(proxy.address);
+  const spent = cpuSeconds(proxy.pid) - before;
+  if (/Non-2xx|Socket errors/.test(output)) throw new Error(`requests failed:\n${output}`);
+  const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
+  return {
+    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+    p50Ms: milliseconds(/^\s+50%\s+(\S+)$/m.exec(output)?.[1]),
+    p99Ms: milliseconds(/^\s+99%\s+(\S+)$/m.exec(output)?.[1]),
+    cpuUs: (spent / requests) * 1e6,
+  };
+}
+
+async function wrk(address: string): Promise<string> {
+  const args = [`-t${THREADS}`, `-c${CONNECTIONS}`, `-d${ROUND_SECONDS}s`, "--latency"];
+  args.push("-H", `Host: ${HOST}`, `http://${address}/`);
+  try {
+    return (await promisify(execFile)("wrk", args)).stdout;
+  } catch (cause) {
+    throw new Error("wrk did not run; is it installed? try: apt-get install wrk", { cause });
+  }
+}
+
+/** wrk writes `850.00us`, `1.25ms` or `1.02s`. */
+function milliseconds(text = ""): number {
+  const value = Number.parseFloat(text);
+  if (text.endsWith("us")) return value / 1_000;
+  return text.endsWith("ms") ? value : value * 1_000;
+}
+
+/** User and system time of all its threads (Linux). */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The program's name may hold spaces; the fields are counted behind it. Source: proc_pid_stat(5).
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
