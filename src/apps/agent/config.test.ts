@@ -188,3 +188,35 @@ test("all problems come in one message", () => {
   const problems = problemsOf("listn: 1\npolicy: quick\nsubscribe: [A]\n");
   expect(problems.split("\n")).toHaveLength(4);
 });
+
+test("one instance needs no file: --service and --port", () => {
+  const flags = { service: "hello", port: "8080", health: "/up", instance: "hello-1" };
+  const { instances, sources } = agentConfigFrom({ flags, env: {} });
+  expect(instances).toMatchObject([
+    { key: "default/hello/hello-1", probe: { target: { kind: "http", port: 8080, path: "/up" } } },
+  ]);
+  expect(sources.find(({ name }) => name === "instances")).toMatchObject({ source: "--service" });
+});
+
+test("the instance of the flags stands beside those of the file, with an id of its own", () => {
+  const { instances } = agentConfigFrom({
+    flags: { service: "shop/hello", port: 8080 },
+    env: { WEIR_PORT: "tcp://10.0.0.1:7400", WEIR_SERVICE_PORT: "7400" },
+    fileText: "instances: [{ service: a, id: b, port: 1 }]",
+  });
+  expect(instances.map(({ key }) => key)).toEqual([
+    "default/a/b",
+    expect.stringMatching(/^shop\/hello\/.+-8080$/),
+  ]);
+});
+
+test.each([
+  { flags: { port: "8080" }, says: "--service: service: is missing; add --service hello" },
+  { flags: { service: "hello" }, says: "--port: port: is missing; add --port 8080" },
+  { flags: { service: "Hello", port: "1" }, says: '--service: service: "Hello" is no service' },
+  { flags: { service: "hello", port: "no" }, says: "--port: port: must be a whole number" },
+  { flags: { service: "a", port: "1", health: "up" }, says: "--health: health: must be a path" },
+  { flags: { service: "a", port: "1", address: "0.0.0.0" }, says: "--service: instances[0]" },
+])("$flags is refused: $says", ({ flags, says }) => {
+  expect(() => agentConfigFrom({ flags, env: {} })).toThrow(says);
+});

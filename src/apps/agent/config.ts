@@ -3,6 +3,7 @@ import type { PathRoute } from "../../core/routing/match.ts";
 import type { LocalInstance } from "../../data-plane/local-instance.ts";
 import { localInstances } from "../../data-plane/local-instances.ts";
 import { splitServiceName, type WatchPlan, watchPlan } from "../../data-plane/settings.ts";
+import { joinedInstance } from "./config-joined.ts";
 import { type AgentSettings, agentSchema } from "./config-schema.ts";
 
 /** What one agent runs with. */
@@ -30,12 +31,13 @@ export function agentConfigFrom(input: AgentConfigInput): AgentConfig {
   const file = fileText === undefined ? undefined : { text: fileText, path: filePath };
   const { settings, sources, placeOf } = parseSettings(agentSchema, { flags, env, file });
   const { namespace } = settings;
-  const { instances, violations } = localInstances(
-    settings.instances,
-    namespace,
-    settings.locality,
-  );
-  if (violations.length > 0) throw settingsError(violations, placeOf);
+  const joined = joinedInstance(flags);
+  const entries = joined === undefined ? settings.instances : [...settings.instances, joined];
+  const { instances, violations } = localInstances(entries, namespace, settings.locality);
+  if (violations.length > 0) {
+    const isJoined = (path: readonly PropertyKey[]) => path[1] === settings.instances.length;
+    throw settingsError(violations, (path) => (isJoined(path) ? "--service" : placeOf(path)));
+  }
   return {
     ...settings,
     ...watchPlan(settings),
@@ -45,6 +47,12 @@ export function agentConfigFrom(input: AgentConfigInput): AgentConfig {
       stripPrefix,
       ...splitServiceName(service, namespace),
     })),
-    sources,
+    sources: joined === undefined ? sources : sources.map((of) => withJoined(of, entries)),
   };
+}
+
+function withJoined(of: SettingSource, entries: readonly unknown[]): SettingSource {
+  if (of.name !== "instances") return of;
+  const source = of.source === "default" ? "--service" : `${of.source}, --service`;
+  return { ...of, value: entries, source };
 }

@@ -87,6 +87,11 @@ function withAgentFlags(command: Command): Command {
     .option("--admin <host:port>", "metrics and readiness (default 127.0.0.1:15000)")
     .option("--state-dir <folder>", "where the last known endpoints are kept")
     .option("--id <id>", "this agent's name")
+    .option("--service <name>", "register an instance of it, which listens on --port")
+    .option("--port <n>", "where that instance listens")
+    .option("--health <path>", "what to ask it for over HTTP (default: only whether it accepts)")
+    .option("--address <host>", "where other agents reach it (default 127.0.0.1)")
+    .option("--instance <id>", "its id (default host name and port)")
     .option("--take-over", "take the ports over from an agent that still runs");
 }
 
