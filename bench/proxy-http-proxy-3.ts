@@ -12,7 +12,7 @@ let next = 0;
 
 const server = createServer((request, response) => {
   next = (next + 1) % targets.length;
-  proxy.web(request, response, { target: targets[next] }, () => response.destroy());
+  proxy.web(request, response, { target: targets[next] ?? "" }, () => response.destroy());
 });
 const [host, port] = listen.split(":");
 server.listen(Number(port), host);
