@@ -1,6 +1,7 @@
 import type { Update } from "../core/discovery/update.ts";
 import type { EndpointState } from "../core/model/endpoint.ts";
 import type { Instance, Locality, Metadata, ServiceDefaults } from "../core/model/instance.ts";
+import type { ProcessState, StateDirectoryState } from "./server-host.ts";
 
 /**
  * The control plane as a person at a terminal needs it: every call that the command line makes.
@@ -80,6 +81,8 @@ export interface InstanceListing {
   readonly sessionId: string;
   /** Milliseconds since 1970; 0 when unknown. */
   readonly registeredAtMs: number;
+  /** What it says of its service; `undefined` when it says nothing, or the server is too old to tell. */
+  readonly defaults: ServiceDefaults | undefined;
 }
 
 export type PendingReason =
@@ -134,6 +137,22 @@ export interface ServerState {
   readonly watchCount: number;
   readonly sessionCount: number;
   readonly degraded: readonly string[];
+  readonly isDraining: boolean;
+  /** The server's wall clock, milliseconds since 1970; 0 when it is too old to tell. */
+  readonly wallMs: number;
+  readonly usage: readonly {
+    readonly name: string;
+    readonly used: number;
+    readonly limit: number;
+  }[];
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly isTls: boolean;
+  }[];
+  /** `undefined` when the server is too old to tell. */
+  readonly stateDirectory: StateDirectoryState | undefined;
+  readonly process: ProcessState | undefined;
 }
 
 /** `service` undefined means every service. */

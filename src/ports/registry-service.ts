@@ -5,6 +5,7 @@ import type { RegisterInput } from "../core/registry/admission.ts";
 import type { InstanceRecord, RegisteredService } from "../core/registry/record.ts";
 import type { LeaseKey, LeaseResult } from "../core/registry/registry.ts";
 import type { FrozenScope } from "../core/registry/self-preservation.ts";
+import type { ListenerState, ProcessState, StateDirectoryState } from "./server-host.ts";
 
 /** How a drain ended. */
 export interface DrainResult {
@@ -111,8 +112,28 @@ export interface ServerStatus {
   readonly degraded: readonly string[];
 }
 
+/** Something that is kept up to a limit. */
+export interface Usage {
+  readonly name: "instances" | "services" | "watches" | "sessions" | "fences";
+  readonly used: number;
+  readonly limit: number;
+}
+
+/** What the server runs on, and how much of it is left. */
+export interface ServerResources {
+  /** Milliseconds since 1970, by the server's wall clock. */
+  readonly wallMs: number;
+  readonly isDraining: boolean;
+  readonly usage: readonly Usage[];
+  readonly listeners: readonly ListenerState[];
+  readonly stateDirectory: StateDirectoryState;
+  readonly process: ProcessState;
+}
+
 /** What operators ask. */
 export interface AdminService {
   agents(page: PageRequest): Page<AgentView>;
   status(): ServerStatus;
+  /** Asks the operating system: for people, not for requests. */
+  resources(): ServerResources;
 }

@@ -6,11 +6,25 @@ import type { RegisterInput } from "../../src/core/registry/admission.ts";
 import { noRegistryStore } from "../../src/io/no-registry-store.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { RegistryStore } from "../../src/ports/registry-store.ts";
+import type { ServerHost } from "../../src/ports/server-host.ts";
 import type { WatchSession, WatchSink } from "../../src/ports/watch-service.ts";
 import { anInstance } from "./builders.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
 export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A machine of which nothing is known. */
+export const quietHost: ServerHost = {
+  listeners: () => [],
+  stateDirectory: () => ({ path: "", freeBytes: 0, totalBytes: 0, problem: "" }),
+  process: () => ({
+    eventLoopLagMs: 0,
+    heapUsedBytes: 0,
+    heapLimitBytes: 0,
+    openFiles: 0,
+    openFilesLimit: 0,
+  }),
+};
 
 const encoded = new Map<Uint8Array, Update>();
 
@@ -33,6 +47,7 @@ export function aControlPlane(
       },
       sizeOf: () => 100_000,
     },
+    host: quietHost,
     settleAfterMs: more.settleAfterMs ?? 0,
   });
 }

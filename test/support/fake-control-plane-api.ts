@@ -39,6 +39,21 @@ export class FakeControlPlaneApi implements ControlPlaneApi {
     watchCount: 3,
     sessionCount: 4,
     degraded: [],
+    isDraining: false,
+    wallMs: 1_700_000_000_000,
+    usage: [{ name: "instances", used: 2, limit: 250_000 }],
+    listeners: [
+      { name: "grpc", address: "127.0.0.1:7400", isTls: false },
+      { name: "admin", address: "127.0.0.1:7401", isTls: false },
+    ],
+    stateDirectory: { path: "/var/lib/weir", freeBytes: 5e10, totalBytes: 1e11, problem: "" },
+    process: {
+      eventLoopLagMs: 2,
+      heapUsedBytes: 5e7,
+      heapLimitBytes: 4e9,
+      openFiles: 30,
+      openFilesLimit: 1_048_576,
+    },
   };
   observer: Observer | undefined;
   isClosed = false;

@@ -33,6 +33,7 @@ const LISTING: InstanceListing = {
   leaseRemainingMs: 12_345,
   sessionId: "",
   registeredAtMs: 1_700_000_000_000,
+  defaults: undefined,
 };
 
 describe("words", () => {

@@ -28,7 +28,7 @@ export function adminPages(plane: ControlPlane, isDraining: () => boolean): Admi
       };
     },
     "/version": () => ({ status: 200, body: { version: admin.status().softwareVersion } }),
-    "/status": () => ({ status: 200, body: admin.status() }),
+    "/status": () => ({ status: 200, body: { ...admin.status(), ...admin.resources() } }),
     "/metrics": () => ({
       status: 200,
       body: metricsOf(plane),

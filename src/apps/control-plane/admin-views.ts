@@ -1,3 +1,5 @@
+import { DEFAULT_REGISTRY_LIMITS } from "../../core/registry/admission.ts";
+import { MAX_FENCES } from "../../core/registry/fences.ts";
 import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type {
@@ -6,12 +8,16 @@ import type {
   AgentView,
   Page,
   PageRequest,
+  ServerResources,
   ServerStatus,
+  Usage,
 } from "../../ports/registry-service.ts";
+import type { ServerHost } from "../../ports/server-host.ts";
+import { MAX_SESSIONS } from "./attach-sessions.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import { pageOf } from "./page.ts";
 import type { RegistryReplica } from "./registry-replica.ts";
-import type { WatchSessions } from "./watch-sessions.ts";
+import { MAX_WATCHERS, type WatchSessions } from "./watch-sessions.ts";
 import type { StreamSubscription, Watcher } from "./watcher.ts";
 
 interface AdminParts {
@@ -24,6 +30,8 @@ interface AdminParts {
   readonly startedAtMs: number;
   /** What does not work, in words. */
   readonly degraded: () => readonly string[];
+  readonly host: ServerHost;
+  readonly isDraining: () => boolean;
 }
 
 /** What operators see of the running server. */
@@ -79,6 +87,31 @@ export class AdminViews implements AdminService {
       sessionCount: replica.sessions.size,
       degraded: degraded(),
     };
+  }
+
+  resources(): ServerResources {
+    const { clock, host, isDraining } = this.#parts;
+    return {
+      wallMs: clock.wallMs(),
+      isDraining: isDraining(),
+      usage: this.#usage(),
+      listeners: host.listeners(),
+      stateDirectory: host.stateDirectory(),
+      process: host.process(),
+    };
+  }
+
+  #usage(): Usage[] {
+    const { replica, hub } = this.#parts;
+    const { services, instanceCount, fences } = replica.registry;
+    const { maxInstances, maxServices } = DEFAULT_REGISTRY_LIMITS;
+    return [
+      { name: "instances", used: instanceCount, limit: maxInstances },
+      { name: "services", used: services.size, limit: maxServices },
+      { name: "watches", used: hub.watchers.size, limit: MAX_WATCHERS },
+      { name: "sessions", used: replica.sessions.size, limit: MAX_SESSIONS },
+      { name: "fences", used: fences.size, limit: MAX_FENCES },
+    ];
   }
 }
 

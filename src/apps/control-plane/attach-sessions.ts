@@ -7,7 +7,7 @@ import type { LeaseKey } from "../../core/registry/registry.ts";
 import type { AttachSession, AttachSink, NoticeKind } from "../../ports/registry-service.ts";
 
 /** One file descriptor and some 30 KB each: far more than one machine's agents. */
-const MAX_SESSIONS = 20_000;
+export const MAX_SESSIONS = 20_000;
 
 /** What sessions do to the registry; the replica that keeps them. */
 interface SessionRegistry {

@@ -6,6 +6,7 @@ import { weirServices } from "../../io/grpc/weir-services.ts";
 import { startAdmin } from "../../io/http/admin-listener.ts";
 import { noRegistryStore } from "../../io/no-registry-store.ts";
 import { pinoLog } from "../../io/pino-log.ts";
+import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
 import { adminPages } from "./admin-pages.ts";
@@ -28,6 +29,7 @@ export async function runServer(
   const log = pinoLog(process.env["WEIR_LOG_LEVEL"] ?? "info", "weir-server");
   const store =
     config.stateDir === undefined ? noRegistryStore : openRegistryStore(config.stateDir);
+  const host = new NodeServerHost(config.stateDir);
   const plane = startControlPlane({
     replicaId: config.replicaId,
     softwareVersion,
@@ -35,6 +37,7 @@ export async function runServer(
     log,
     store,
     encoder: updateEncoder,
+    host,
     settleAfterMs: config.settleAfter,
   });
   const health = new HealthRegistry();
@@ -55,6 +58,8 @@ export async function runServer(
       await admin.stop();
       throw error;
     });
+    host.listens({ name: "grpc", address: grpc.address, isTls: false });
+    host.listens({ name: "admin", address: admin.address, isTls: false });
     log.info({ grpc: grpc.address, admin: admin.address }, "the control plane is up");
     return {
       grpcAddress: grpc.address,
@@ -66,10 +71,12 @@ export async function runServer(
         health.end();
         await grpc.stop();
         await admin.stop();
+        host.stop();
       },
     };
   } catch (error) {
     await plane.stop();
+    host.stop();
     throw error;
   }
 }

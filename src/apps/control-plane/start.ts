@@ -3,6 +3,7 @@ import { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { RegistryStore } from "../../ports/registry-store.ts";
+import type { ServerHost } from "../../ports/server-host.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import { AdminViews } from "./admin-views.ts";
 import { DiscoveryHub } from "./discovery-hub.ts";
@@ -15,6 +16,9 @@ import { WatchSessions } from "./watch-sessions.ts";
 /** Agents are asked to leave over this long before streams end, so that they do not all come back at once. */
 const DRAIN_NOTICE_MS = 500;
 
+/** When who was sent away may come back to this address: a restart takes about as long. */
+const RETRY_AFTER_MS = 1_000;
+
 export interface ControlPlaneOptions {
   readonly replicaId: string;
   readonly softwareVersion: string;
@@ -22,6 +26,7 @@ export interface ControlPlaneOptions {
   readonly log: Log;
   readonly store: RegistryStore;
   readonly encoder: UpdateEncoder;
+  readonly host: ServerHost;
   readonly settleAfterMs?: number;
 }
 
@@ -72,8 +77,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     hub.settle();
     log.info({}, "settled: answers are complete from now on");
   });
+  let isDraining = false;
   const admin = new AdminViews({
     clock,
+    host: options.host,
+    isDraining: () => isDraining,
     softwareVersion: options.softwareVersion,
     replica,
     hub,
@@ -82,26 +90,28 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     startedAtMs,
     degraded: () => [...loaded.problems, ...(snapshots.failure === "" ? [] : [snapshots.failure])],
   });
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      clock.after(ms, resolve);
-    });
   return {
     replica,
     watches,
     admin,
     isSettled: () => hub.isSettled,
     async stop() {
+      isDraining = true;
       cancelSettle();
       reaper.stop();
-      const retryAfterMs = 1_000;
-      replica.startDraining(retryAfterMs);
-      watches.drain(retryAfterMs);
-      await pause(DRAIN_NOTICE_MS);
+      replica.startDraining(RETRY_AFTER_MS);
+      watches.drain(RETRY_AFTER_MS);
+      await pause(clock, DRAIN_NOTICE_MS);
       watches.end();
       replica.sessions.end();
       await snapshots.stop();
       await store.close();
     },
   };
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
 }

@@ -14,7 +14,7 @@ import type { DiscoveryHub } from "./discovery-hub.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Some 12 KB each: 20,000 are 240 MB, and their fan-out takes a tenth of a second. */
-const MAX_WATCHERS = 20_000;
+export const MAX_WATCHERS = 20_000;
 
 /** One agent needs its own services, not everybody's: for those it says `all`. */
 const MAX_SUBSCRIPTIONS = 10_000;

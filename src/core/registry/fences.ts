@@ -45,6 +45,10 @@ export class Fences {
     }
   }
 
+  get size(): number {
+    return this.#byRegistration.size;
+  }
+
   all(): Fence[] {
     return [...this.#byRegistration.values()].map(({ fence }) => fence);
   }

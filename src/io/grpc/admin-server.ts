@@ -1,5 +1,11 @@
 import { splitServiceKey } from "../../core/model/names.ts";
-import { type AdminServiceServer, type Agent, AgentState } from "../../gen/weir/v1/admin.ts";
+import {
+  type AdminServiceServer,
+  type Agent,
+  AgentState,
+  type ProcessState as ProcessMessage,
+  type StateDirectory,
+} from "../../gen/weir/v1/admin.ts";
 import { WatcherRole } from "../../gen/weir/v1/discovery.ts";
 import type { Authorizer } from "../../ports/authorizer.ts";
 import type {
@@ -8,6 +14,7 @@ import type {
   AgentState as CoreAgentState,
   RegistryService,
 } from "../../ports/registry-service.ts";
+import type { ProcessState, StateDirectoryState } from "../../ports/server-host.ts";
 import { msToDuration } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { authorize } from "./authorize.ts";
@@ -35,6 +42,7 @@ export function adminHandlers(
     getStatus: unary((_request, { principal }) => {
       authorize(authorizer, principal, "admin", "*", "*");
       const status = admin.status();
+      const { usage, listeners, isDraining, wallMs, ...resources } = admin.resources();
       return {
         replicaId: status.replicaId,
         softwareVersion: status.softwareVersion,
@@ -53,8 +61,29 @@ export function adminHandlers(
         sessionCount: status.sessionCount,
         degraded: [...status.degraded],
         freezeCount: status.freezeCount,
+        now: new Date(wallMs),
+        draining: isDraining,
+        usage: [...usage],
+        listeners: listeners.map(({ name, address, isTls }) => ({ name, address, tls: isTls })),
+        stateDirectory: stateDirectoryToWire(resources.stateDirectory),
+        process: processToWire(resources.process),
       };
     }),
+  };
+}
+
+function stateDirectoryToWire(state: StateDirectoryState): StateDirectory {
+  const { path, freeBytes, totalBytes, problem } = state;
+  return { path, freeBytes: BigInt(freeBytes), totalBytes: BigInt(totalBytes), problem };
+}
+
+function processToWire(process: ProcessState): ProcessMessage {
+  return {
+    eventLoopLag: msToDuration(process.eventLoopLagMs),
+    heapUsedBytes: BigInt(process.heapUsedBytes),
+    heapLimitBytes: BigInt(process.heapLimitBytes),
+    openFiles: process.openFiles,
+    openFilesLimit: process.openFilesLimit,
   };
 }
 

@@ -1,6 +1,12 @@
 import { NO_LOCALITY } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
-import { type Agent, AgentState, type GetStatusResponse } from "../../gen/weir/v1/admin.ts";
+import {
+  type Agent,
+  AgentState,
+  type GetStatusResponse,
+  type ProcessState as ProcessMessage,
+  type StateDirectory,
+} from "../../gen/weir/v1/admin.ts";
 import { WatcherRole } from "../../gen/weir/v1/discovery.ts";
 import {
   DrainOutcome,
@@ -19,9 +25,10 @@ import type {
   ServerState,
   ServiceSummary,
 } from "../../ports/control-plane-api.ts";
+import type { ProcessState, StateDirectoryState } from "../../ports/server-host.ts";
 import { durationToMs } from "../wire/duration.ts";
 import { endpointStateFromWire } from "../wire/endpoint.ts";
-import { instanceUnchecked } from "../wire/instance.ts";
+import { defaultsUnchecked, instanceUnchecked } from "../wire/instance.ts";
 import { localityFromWire, protocolFromWire } from "../wire/parts.ts";
 
 /** Answers of the API in the port's words. What a newer server says is shown as `unknown`. */
@@ -51,6 +58,7 @@ export function instanceListing(view: InstanceView): InstanceListing {
     leaseRemainingMs: durationToMs(view.leaseRemaining) ?? 0,
     sessionId: view.sessionId,
     registeredAtMs: view.registeredAt?.getTime() ?? 0,
+    defaults: view.serviceDefaults && defaultsUnchecked(view.serviceDefaults),
   };
 }
 
@@ -135,5 +143,26 @@ export function serverState(response: GetStatusResponse): ServerState {
     watchCount: response.watchCount,
     sessionCount: response.sessionCount,
     degraded: response.degraded,
+    isDraining: response.draining,
+    wallMs: response.now?.getTime() ?? 0,
+    usage: response.usage,
+    listeners: response.listeners.map(({ name, address, tls }) => ({ name, address, isTls: tls })),
+    stateDirectory: response.stateDirectory && stateDirectoryState(response.stateDirectory),
+    process: response.process && processState(response.process),
+  };
+}
+
+function stateDirectoryState(state: StateDirectory): StateDirectoryState {
+  const { path, freeBytes, totalBytes, problem } = state;
+  return { path, freeBytes: Number(freeBytes), totalBytes: Number(totalBytes), problem };
+}
+
+function processState(process: ProcessMessage): ProcessState {
+  return {
+    eventLoopLagMs: durationToMs(process.eventLoopLag) ?? 0,
+    heapUsedBytes: Number(process.heapUsedBytes),
+    heapLimitBytes: Number(process.heapLimitBytes),
+    openFiles: process.openFiles,
+    openFilesLimit: process.openFilesLimit,
   };
 }

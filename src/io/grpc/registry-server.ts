@@ -154,5 +154,6 @@ function viewToWire(record: InstanceRecord, leaseRemainingMs: number): InstanceV
     leaseRemaining: msToDuration(leaseRemainingMs),
     sessionId: record.group.sessionId,
     registeredAt: new Date(hlcWallMs(record.firstRegisteredHlc)),
+    serviceDefaults: record.defaults === undefined ? undefined : defaultsToWire(record.defaults),
   };
 }

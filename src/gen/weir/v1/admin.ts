@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
+import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { WatcherRole } from "./discovery.ts";
 import { LeaseKey } from "./registry.ts";
 import { Locality } from "./types.ts";
@@ -128,6 +129,54 @@ export interface FrozenScope {
   frozenFor: Duration | undefined;
 }
 
+/** Something that is kept up to a limit. */
+export interface Usage {
+  /** `instances`, `services`, `watches`, `sessions` or `fences`. */
+  name: string;
+  /** How many there are. */
+  used: number;
+  /** More are refused; of fences the oldest is forgotten. */
+  limit: number;
+}
+
+/** A port that the server answers on. */
+export interface Listener {
+  /** `grpc` or `admin`. */
+  name: string;
+  /** `host:port` as bound. */
+  address: string;
+  /** Whether it speaks TLS. */
+  tls: boolean;
+}
+
+/** The folder where registrations survive a restart. */
+export interface StateDirectory {
+  /** As configured; empty without one: registrations are lost with the process. */
+  path: string;
+  /** Of its file system, for this process. */
+  freeBytes: bigint;
+  /** Of its file system. */
+  totalBytes: bigint;
+  /** Why it cannot be used now; empty when it can. */
+  problem: string;
+}
+
+/** The process that answers. What the system does not tell is 0. */
+export interface ProcessState {
+  /** The longest that its event loop was late within the last 10 to 20 s. */
+  eventLoopLag:
+    | Duration
+    | undefined;
+  /** Memory that JavaScript objects take. */
+  heapUsedBytes: bigint;
+  /** Where the process would end. */
+  heapLimitBytes: bigint;
+  /** Files and sockets that are open. */
+  openFiles: number;
+  /** How many may be open. */
+  openFilesLimit: number;
+}
+
 /** See AdminService.GetStatus. */
 export interface GetStatusResponse {
   /** The replica that answers. */
@@ -158,6 +207,22 @@ export interface GetStatusResponse {
   degraded: string[];
   /** How often a scope froze since the start. */
   freezeCount: number;
+  /** Its wall clock, when it answered. */
+  now:
+    | Date
+    | undefined;
+  /** Whether it is shutting down and sends everybody away. */
+  draining: boolean;
+  /** What has a limit, and how full it is. */
+  usage: Usage[];
+  /** Where it listens. */
+  listeners: Listener[];
+  /** Where registrations survive a restart. */
+  stateDirectory:
+    | StateDirectory
+    | undefined;
+  /** How its process is. */
+  process: ProcessState | undefined;
 }
 
 function createBaseListAgentsRequest(): ListAgentsRequest {
@@ -640,6 +705,323 @@ export const FrozenScope: MessageFns<FrozenScope> = {
   },
 };
 
+function createBaseUsage(): Usage {
+  return { name: "", used: 0, limit: 0 };
+}
+
+export const Usage: MessageFns<Usage> = {
+  encode(message: Usage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.used !== 0) {
+      writer.uint32(16).uint32(message.used);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Usage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.used = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListener(): Listener {
+  return { name: "", address: "", tls: false };
+}
+
+export const Listener: MessageFns<Listener> = {
+  encode(message: Listener, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.tls !== false) {
+      writer.uint32(24).bool(message.tls);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Listener {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListener();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tls = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStateDirectory(): StateDirectory {
+  return { path: "", freeBytes: 0n, totalBytes: 0n, problem: "" };
+}
+
+export const StateDirectory: MessageFns<StateDirectory> = {
+  encode(message: StateDirectory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.freeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.freeBytes) !== message.freeBytes) {
+        throw new globalThis.Error("value provided for field message.freeBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.freeBytes);
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.totalBytes);
+    }
+    if (message.problem !== "") {
+      writer.uint32(34).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StateDirectory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStateDirectory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.freeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProcessState(): ProcessState {
+  return { eventLoopLag: undefined, heapUsedBytes: 0n, heapLimitBytes: 0n, openFiles: 0, openFilesLimit: 0 };
+}
+
+export const ProcessState: MessageFns<ProcessState> = {
+  encode(message: ProcessState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventLoopLag !== undefined) {
+      Duration.encode(message.eventLoopLag, writer.uint32(10).fork()).join();
+    }
+    if (message.heapUsedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.heapUsedBytes) !== message.heapUsedBytes) {
+        throw new globalThis.Error("value provided for field message.heapUsedBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.heapUsedBytes);
+    }
+    if (message.heapLimitBytes !== 0n) {
+      if (BigInt.asUintN(64, message.heapLimitBytes) !== message.heapLimitBytes) {
+        throw new globalThis.Error("value provided for field message.heapLimitBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.heapLimitBytes);
+    }
+    if (message.openFiles !== 0) {
+      writer.uint32(32).uint32(message.openFiles);
+    }
+    if (message.openFilesLimit !== 0) {
+      writer.uint32(40).uint32(message.openFilesLimit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.eventLoopLag = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.heapUsedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.heapLimitBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.openFiles = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.openFilesLimit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetStatusResponse(): GetStatusResponse {
   return {
     replicaId: "",
@@ -655,6 +1037,12 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     sessionCount: 0,
     degraded: [],
     freezeCount: 0,
+    now: undefined,
+    draining: false,
+    usage: [],
+    listeners: [],
+    stateDirectory: undefined,
+    process: undefined,
   };
 }
 
@@ -704,6 +1092,24 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.freezeCount !== 0) {
       writer.uint32(104).uint32(message.freezeCount);
+    }
+    if (message.now !== undefined) {
+      Timestamp.encode(toTimestamp(message.now), writer.uint32(114).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(120).bool(message.draining);
+    }
+    for (const v of message.usage) {
+      Usage.encode(v!, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.listeners) {
+      Listener.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.stateDirectory !== undefined) {
+      StateDirectory.encode(message.stateDirectory, writer.uint32(146).fork()).join();
+    }
+    if (message.process !== undefined) {
+      ProcessState.encode(message.process, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -825,6 +1231,54 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.freezeCount = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.now = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.usage.push(Usage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.listeners.push(Listener.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.stateDirectory = StateDirectory.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.process = ProcessState.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -941,6 +1395,18 @@ export const AdminServiceClient = makeGenericClientConstructor(
   service: typeof AdminServiceService;
   serviceName: string;
 };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

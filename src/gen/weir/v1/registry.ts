@@ -463,7 +463,11 @@ export interface InstanceView {
   /** The Attach session that keeps it, if any. */
   sessionId: string;
   /** When this registration_id first registered. */
-  registeredAt: Date | undefined;
+  registeredAt:
+    | Date
+    | undefined;
+  /** What it says of its service, if anything; compare Service.has_conflicting_defaults. */
+  serviceDefaults: ServiceDefaults | undefined;
 }
 
 /** See RegistryService.ListInstances. */
@@ -2489,6 +2493,7 @@ function createBaseInstanceView(): InstanceView {
     leaseRemaining: undefined,
     sessionId: "",
     registeredAt: undefined,
+    serviceDefaults: undefined,
   };
 }
 
@@ -2520,6 +2525,9 @@ export const InstanceView: MessageFns<InstanceView> = {
     }
     if (message.registeredAt !== undefined) {
       Timestamp.encode(toTimestamp(message.registeredAt), writer.uint32(66).fork()).join();
+    }
+    if (message.serviceDefaults !== undefined) {
+      ServiceDefaults.encode(message.serviceDefaults, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -2599,6 +2607,14 @@ export const InstanceView: MessageFns<InstanceView> = {
             }
 
             message.registeredAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.serviceDefaults = ServiceDefaults.decode(reader, reader.uint32());
             continue;
           }
         }

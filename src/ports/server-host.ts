@@ -1,0 +1,35 @@
+/** What a server's machine and process say of themselves; operators ask, requests never wait for it. */
+export interface ServerHost {
+  listeners(): readonly ListenerState[];
+  stateDirectory(): StateDirectoryState;
+  process(): ProcessState;
+}
+
+/** A port that a server answers on. */
+export interface ListenerState {
+  readonly name: "grpc" | "admin";
+  /** `host:port` as bound. */
+  readonly address: string;
+  readonly isTls: boolean;
+}
+
+/** The folder where registrations survive a restart. */
+export interface StateDirectoryState {
+  /** Empty without one. */
+  readonly path: string;
+  /** Of its file system; both 0 when unknown. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Why it cannot be used now; empty when it can. */
+  readonly problem: string;
+}
+
+/** What the system does not tell is 0. */
+export interface ProcessState {
+  /** The longest that the event loop was late within the last 10 to 20 s. */
+  readonly eventLoopLagMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+  readonly openFiles: number;
+  readonly openFilesLimit: number;
+}
