@@ -13,7 +13,7 @@ import { FakeLog } from "../../test/support/fake-streams.ts";
 import type { PolicyName } from "../core/balancing/policy.ts";
 import type { ServiceUpdate } from "../core/discovery/update.ts";
 import { serviceKey } from "../core/model/names.ts";
-import { MAX_SERVICES, ServiceTable } from "./service-table.ts";
+import { MAX_SERVICES, type ServiceEntry, ServiceTable } from "./service-table.ts";
 
 const KEY = serviceKey("default", "orders");
 
@@ -177,13 +177,18 @@ test("an update that changes nothing leaves the balancing alone", () => {
   expect(table.lookup("default", "orders")?.candidates).toBe(before);
 });
 
+/** A service that somebody asked for. */
+function subscribed(table: ServiceTable, service: string): ServiceEntry {
+  const entry = table.subscribe("default", service);
+  if (entry === undefined) throw new Error(`no room for ${service}`);
+  return entry;
+}
+
 test("a follower hears of the first answer and of every change, until it stops", () => {
-  const { table, asked } = tableWith();
+  const { table } = tableWith();
+  const { upstream } = subscribed(table, "orders");
   const heard: number[] = [];
-  const stop = table.follow("default", "orders", () => {
-    heard.push(table.lookup("default", "orders")?.endpointCount ?? -1);
-  });
-  expect(asked).toEqual(["default/orders"]);
+  const stop = table.follow(subscribed(table, "orders"), () => heard.push(upstream.endpointCount));
   table.apply({ ...BASE, kind: "pending", version: 0, settled: false }, EPOCH);
   expect(heard).toEqual([]);
   table.apply({ ...BASE, kind: "absent", exists: false }, EPOCH);
@@ -191,18 +196,17 @@ test("a follower hears of the first answer and of every change, until it stops",
   table.apply(snapshot([A, B], { version: 3 }), EPOCH);
   table.apply(snapshot([A], { version: 4 }), EPOCH);
   expect(heard).toEqual([0, 2, 1]);
-  stop?.();
+  stop();
   table.apply(snapshot([A, B], { version: 5 }), EPOCH);
   expect(heard).toHaveLength(3);
 });
 
-test("what is no name has no follower, and what is followed makes no room", () => {
+test("what is followed makes no room for others", () => {
   const { table } = tableWith();
-  expect(table.follow("default", "Orders", () => undefined)).toBeUndefined();
-  const stop = table.follow("default", "s0", () => undefined);
+  const stop = table.follow(subscribed(table, "s0"), () => undefined);
   for (let i = 1; i < MAX_SERVICES; i++) table.subscribe("default", `s${i}`);
   table.apply({ ...BASE, service: "s0", kind: "absent", exists: false }, EPOCH);
   expect(table.subscribe("default", "late")).toBeUndefined();
-  stop?.();
+  stop();
   expect(table.subscribe("default", "late")?.key).toBe("default/late");
 });

@@ -122,19 +122,15 @@ export class ServiceTable implements WatchedServices {
   }
 
   /**
-   * Subscribes on demand, and calls `listener` at the first answer and after every change of
-   * the endpoints from then on, before the update is acknowledged.
-   *
-   * @returns how to stop; `undefined` for what is no name, and when the table is full.
+   * Calls `listener` at a service's first answer and after every change of its endpoints from
+   * then on, before the update is acknowledged. @returns how to stop.
    */
-  follow(namespace: string, service: string, listener: () => void): (() => void) | undefined {
-    const entry = this.subscribe(namespace, service);
-    if (entry === undefined) return undefined;
-    const followers = this.#followers.get(entry.key) ?? new Set();
-    this.#followers.set(entry.key, followers);
+  follow({ key }: ServiceEntry, listener: () => void): () => void {
+    const followers = this.#followers.get(key) ?? new Set();
+    this.#followers.set(key, followers);
     followers.add(listener);
     return () => {
-      if (followers.delete(listener) && followers.size === 0) this.#followers.delete(entry.key);
+      if (followers.delete(listener) && followers.size === 0) this.#followers.delete(key);
     };
   }
 
