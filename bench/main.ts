@@ -13,6 +13,7 @@ interface BenchOptions {
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   pick: async (options) => (await import("./pick.ts")).pick(options),
   proxy: async (options) => (await import("./proxy.ts")).proxy(options),
+  register: async (options) => (await import("./register.ts")).register(options),
   watch: async (options) => (await import("./watch.ts")).watch(options),
 };
 

@@ -19,6 +19,8 @@ process.on("exit", () => {
 export interface Server {
   readonly address: string;
   readonly pid: number;
+  /** What was printed so far, its end. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,21 @@ export async function startWeirServer(): Promise<Server> {
   return { ...server, stop };
 }
 
+/** One replica as `weir server` starts it, without a state directory. */
+export async function startBareWeirServer(): Promise<Server> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const admin = `127.0.0.1:${await freePort()}`;
+  const args = [pathOf("../src/apps/cli/main.ts"), "server", "--listen", address, "--admin", admin];
+  return start("weir", args, address, async () => (await fetch(`http://${admin}/healthz`)).ok);
+}
+
+export async function startEchoServer(): Promise<Server> {
+  const address = `127.0.0.1:${await freePort()}`;
+  return start("echo", [pathOf("register-echo-server.ts"), address], address, () =>
+    accepts(address),
+  );
+}
+
 async function start(
   name: string,
   args: readonly string[],
@@ -81,7 +98,7 @@ export async function startProgram(
   await waitUntil(`${name} is up`, START_TIMEOUT_MS, isUp).catch((cause: unknown) => {
     throw new Error(`${name} did not start:\n${output}`, { cause });
   });
-  return { address, pid: child.pid ?? 0, stop: () => end(child) };
+  return { address, pid: child.pid ?? 0, output: () => output, stop: () => end(child) };
 }
 
 function accepts(address: string): Promise<boolean> {
@@ -117,6 +134,28 @@ export function residentBytes(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   if (match === null) throw new Error(`no resident memory of process ${pid}`);
   return Number(match[1]) * 1_024;
+}
+
+/** Bytes in V8's heap and beside it that are still needed, after a full collection (see gc-on-signal.ts). */
+export async function heldBytes(server: Server): Promise<number> {
+  const before = server.output().split("memory ").length;
+  collectGarbage(server.pid);
+  await waitUntil("the server's memory is known", START_TIMEOUT_MS, () => {
+    const lines = server.output().split("memory ");
+    return lines.length > before && lines.at(-1)?.includes("\n");
+  });
+  return Number.parseInt(server.output().split("memory ").at(-1) ?? "", 10);
+}
+
+/** The kernel counts in hundredths of a second. */
+const TICK_MS = 10;
+
+/** Processor time of all threads of a process, user and system, in milliseconds (Linux). */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name before the last bracket may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** Asks for a full collection (see gc-on-signal.ts). */
