@@ -7,6 +7,7 @@ import {
   HealthService,
 } from "../../gen/grpc/health/v1/health.ts";
 import type { GrpcProbeTarget, Prober } from "../../ports/prober.ts";
+import { lookupHost } from "../host-lookup.ts";
 import { describeFailure, type OpenProbe, settleProbe } from "../settle-probe.ts";
 
 /** A compression flag and the length of the message precede it. Source: gRPC over HTTP/2. */
@@ -23,7 +24,7 @@ const MAX_ANSWER_BYTES = 4_096;
 export const grpcProber: Prober<GrpcProbeTarget> = {
   probe(target, timeoutMs, signal) {
     return settleProbe(timeoutMs, signal, (probe) => {
-      const session = connect(`http://${authorityOf(target)}`);
+      const session = connect(`http://${authorityOf(target)}`, { lookup: lookupHost });
       session.on("error", (error) => probe.settle(false, describeFailure(error)));
       const stream = session.request({
         ":method": "POST",

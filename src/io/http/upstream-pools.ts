@@ -1,5 +1,6 @@
 import { Pool } from "undici";
 import type { AttemptLimits, AttemptTarget } from "../../ports/exchange.ts";
+import { lookupHost } from "../host-lookup.ts";
 
 /**
  * How long an idle connection to an endpoint is kept: below the 5 s after which Node servers
@@ -97,7 +98,7 @@ function leadsTo(entry: PoolEntry, target: AttemptTarget): boolean {
 function newPool(target: AttemptTarget, limits: AttemptLimits): Pool {
   return new Pool(originOf(target), {
     connections: limits.maxConnectionsPerEndpoint,
-    connect: { timeout: limits.connectTimeoutMs, keepAlive: true },
+    connect: { timeout: limits.connectTimeoutMs, keepAlive: true, lookup: lookupHost },
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: MAX_KEEP_ALIVE_MS,

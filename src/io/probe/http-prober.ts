@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import type { HttpProbeTarget, Prober } from "../../ports/prober.ts";
+import { lookupHost } from "../host-lookup.ts";
 import { describeFailure, settleProbe } from "../settle-probe.ts";
 
 /** The range that Kubernetes takes as healthy: a redirect to a login page is an answer too. */
@@ -13,7 +14,7 @@ export const httpProber: Prober<HttpProbeTarget> = {
       const { host, port, path } = target;
       const headers = { "user-agent": "weir-probe" };
       // Without an agent nothing is kept alive: a probe must notice that nobody listens any more.
-      const probe = request({ host, port, path, headers, agent: false });
+      const probe = request({ host, port, path, headers, agent: false, lookup: lookupHost });
       probe.on("error", (error) => settle(false, describeFailure(error)));
       probe.on("response", ({ statusCode = 0 }) => {
         const ok = statusCode >= MIN_HEALTHY_STATUS && statusCode <= MAX_HEALTHY_STATUS;
