@@ -19,18 +19,17 @@ const ENGINES = [
 
 /** The first engine that runs and has compose. @throws NoEngine */
 export function composeEngine() {
-  const found = [];
-  for (const engine of ENGINES) {
-    const runs = answers(engine.info);
-    const hasCompose = answers([...engine.compose, "version"]);
-    if (runs && hasCompose) return engine;
-    const runsText = runs ? "runs" : "does not run or is not installed";
-    const composeText = hasCompose ? "answers" : "is missing";
-    found.push(`${engine.name} ${runsText}, "${engine.compose.join(" ")}" ${composeText}`);
-  }
+  const engine = ENGINES.find(
+    ({ info, compose }) => answers(info) && answers([...compose, "version"]),
+  );
+  if (engine !== undefined) return engine;
+  const missing = ENGINES.map(({ info, compose }) => {
+    const what = answers(info) ? [...compose, "version"] : info;
+    return `\`${what.join(" ")}\` fails`;
+  });
   throw new NoEngine(
-    `needs a container engine with compose: ${found.join("; ")}. ` +
-      "Install Docker with its compose plugin, start it, and see that `docker info` works for this user.",
+    `needs a container engine with compose, and ${[...new Set(missing)].join(", ")}. Install Docker ` +
+      "with its compose plugin, or Podman with podman-compose, start it, and try again.",
   );
 }
 
