@@ -23,3 +23,12 @@ test.each([0, 0.5, 1 - 2 ** -53])("a new trace is valid when chance says %d", (d
   expect(text).toHaveLength(55);
   expect(isTraceparent(text)).toBe(true);
 });
+
+test("two new traces share neither their trace nor their parent", () => {
+  const draws = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.15, 0.25, 0.35];
+  const random = () => draws.shift() ?? 0;
+  const [first, second] = [newTraceparent(random), newTraceparent(random)];
+  expect(first).toBe("00-19999999333333335ccccccc76666666-9000000099999999-01");
+  expect(second.slice(3, 35)).not.toBe(first.slice(3, 35));
+  expect(second.slice(36, 52)).not.toBe(first.slice(36, 52));
+});
