@@ -2,7 +2,12 @@ import { z } from "zod";
 import { type FieldViolation, MeshError } from "../core/model/mesh-error.ts";
 import { closest } from "./closest.ts";
 import { keysAt, type Leaf, leavesOf } from "./schema-shape.ts";
-import { type RawValues, readSettingsFile, type SettingsFile } from "./settings-file.ts";
+import {
+  type RawValues,
+  type ReadFile,
+  readSettingsFile,
+  type SettingsFile,
+} from "./settings-file.ts";
 
 /** Where settings come from, strongest first; defaults are the schema's. */
 export interface RawSettings {
@@ -10,7 +15,8 @@ export interface RawSettings {
   readonly flags: Readonly<Record<string, unknown>>;
   /** `WEIR_STATE_DIR` sets `stateDir`, `WEIR_TIMEOUTS_CONNECT` sets `timeouts.connect`. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly file?: SettingsFile | undefined;
+  /** A file's text, or the settings that a program passed. */
+  readonly file?: SettingsFile | ReadFile | undefined;
 }
 
 /** One effective setting, for `weir config`. */
@@ -43,7 +49,7 @@ interface Given {
  * @throws MeshError INVALID_ARGUMENT that lists every problem with its place.
  */
 export function parseSettings<T>(schema: z.ZodType<T>, raw: RawSettings): ParsedSettings<T> {
-  const file = raw.file && readSettingsFile(raw.file);
+  const file = raw.file && ("values" in raw.file ? raw.file : readSettingsFile(raw.file));
   const leaves = leavesOf(schema);
   const merged = structuredClone(file?.values ?? {}) as Record<string, unknown>;
   const places = new Map<string, string>();

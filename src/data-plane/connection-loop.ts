@@ -66,6 +66,8 @@ export interface ConnectionState {
 export interface ConnectionNews extends ConnectionState {
   /** No repetition will help: a wrong token, a wrong address. */
   readonly isRefused: boolean;
+  /** `ErrorInfo.reason` of the failure; `""` without one. */
+  readonly reason: string;
 }
 
 /**
@@ -158,7 +160,7 @@ export class ConnectionLoop {
       { purpose, address: this.#address, replica: replicaId },
       "connected to the control plane",
     );
-    this.#options.onNews?.({ ...this.state, isRefused: false });
+    this.#options.onNews?.({ ...this.state, isRefused: false, reason: "" });
   }
 
   #alive(): void {
@@ -183,10 +185,11 @@ export class ConnectionLoop {
   }
 
   /** A status of CANCELLED is not ours: we do not listen to what we cancel. It is a lost connection. */
-  #ended({ code, message, retryAfterMs }: StreamEnd): void {
+  #ended({ code, reason, message, retryAfterMs }: StreamEnd): void {
     const isRefused = REFUSALS.has(code);
     this.#failed(message === "" ? `the stream ended with status ${code}` : message, {
       isRefused,
+      reason,
       retryAfterMs: isRefused ? Math.max(retryAfterMs ?? 0, REFUSED_RETRY_MS) : retryAfterMs,
     });
   }
@@ -195,8 +198,9 @@ export class ConnectionLoop {
     problem: string,
     {
       isRefused = false,
+      reason = "",
       retryAfterMs,
-    }: { isRefused?: boolean; retryAfterMs?: number | undefined } = {},
+    }: { isRefused?: boolean; reason?: string; retryAfterMs?: number | undefined } = {},
   ): void {
     if (this.#isStopped) {
       this.#disconnect();
@@ -221,7 +225,7 @@ export class ConnectionLoop {
     else if (isNews) log.warn(fields, "lost the control plane; serving what is known");
     else log.debug(fields, "the control plane is still away");
     this.#wait(waitMs);
-    this.#options.onNews?.({ ...this.state, address, isRefused });
+    this.#options.onNews?.({ ...this.state, address, isRefused, reason });
   }
 
   #disconnect(): void {

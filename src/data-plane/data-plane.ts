@@ -1,3 +1,4 @@
+import type { Health } from "../core/model/instance.ts";
 import { serviceKey } from "../core/model/names.ts";
 import type { Random } from "../core/model/random.ts";
 import { type PathRoute, routeTable } from "../core/routing/match.ts";
@@ -116,6 +117,11 @@ export class DataPlane {
   add(local: LocalInstance): void {
     this.#keeper?.add(local);
     if (local.probe !== undefined) this.#monitor.add(local.key, local.probe);
+  }
+
+  /** For an instance that says itself how it is. */
+  setHealth(key: string, health: Health, detail: string): void {
+    this.#keeper?.healthChanged(key, health, detail);
   }
 
   /** Deregisters one instance. Resolves when the server confirmed it, or did not in time. */

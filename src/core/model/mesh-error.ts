@@ -23,6 +23,14 @@ export type MeshErrorCode =
   | "TIMEOUT"
   /** A port is in use, or an address is not this machine's. */
   | "LISTEN_FAILED"
+  /** No endpoint of the service can take a request. Seen by clients of the library only, as the next three. */
+  | "NO_ENDPOINT"
+  /** An endpoint could not be reached, or broke off. */
+  | "ENDPOINT_FAILED"
+  /** This process keeps an instance of that id already. */
+  | "ALREADY_REGISTERED"
+  /** The mesh was closed. */
+  | "CLOSED"
   | "INTERNAL";
 
 /** One bad field of a request: its path, and what is wrong with it. */

@@ -1,0 +1,129 @@
+import "./node-version.ts";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { getGlobalDispatcher } from "undici";
+import { newFastRandom } from "../../core/model/fast-random.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import { proberByKind } from "../../data-plane/prober-by-kind.ts";
+import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
+import { connectApi } from "../../io/grpc/api-client.ts";
+import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
+import { grpcProber } from "../../io/grpc/grpc-prober.ts";
+import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
+import { MeshDispatcher } from "../../io/http/mesh-dispatcher.ts";
+import { type MeshFetch, meshFetch } from "../../io/http/mesh-fetch.ts";
+import { UpstreamPools } from "../../io/http/upstream-pools.ts";
+import { pinoLog } from "../../io/pino-log.ts";
+import { httpProber } from "../../io/probe/http-prober.ts";
+import { tcpProber } from "../../io/probe/tcp-prober.ts";
+import { systemClock } from "../../io/system-clock.ts";
+import type { LastKnownGood } from "../../ports/last-known-good.ts";
+import type { Log } from "../../ports/log.ts";
+import { type HttpDoor, type MeshWorld, OpenMesh } from "./mesh.ts";
+import { type MeshConfig, type MeshSettings, meshConfigFrom } from "./options.ts";
+
+export { MeshError };
+
+/** A control plane answers in milliseconds; this long covers one that is just starting. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface ConnectOptions extends MeshSettings {
+  /** How long to wait for a control plane. 10 s when left out. */
+  readonly timeoutMs?: number;
+  /** Ends waiting; a mesh that is open is ended with `close`. */
+  readonly signal?: AbortSignal;
+  /** Warnings and errors as JSON lines on stderr when left out. */
+  readonly log?: Log;
+}
+
+/** An open connection to the mesh. */
+export type Mesh = OpenMesh<MeshFetch>;
+
+export const Mesh = {
+  /**
+   * Joins the mesh: watches its services and balances every request of this process over their
+   * endpoints, without a hop in between.
+   *
+   * @throws MeshError INVALID_ARGUMENT that names each option, UNREACHABLE, TIMEOUT,
+   *   UNAUTHENTICATED or PERMISSION_DENIED.
+   */
+  async connect(options: ConnectOptions = {}): Promise<Mesh> {
+    const { timeoutMs = CONNECT_TIMEOUT_MS, signal, log, ...settings } = options;
+    signal?.throwIfAborted();
+    const config = meshConfigFrom(settings, process.env);
+    const level = process.env["WEIR_LOG_LEVEL"] ?? "warn";
+    const world = meshWorld(config, log ?? pinoLog(level, "weir-mesh"));
+    const mesh = new OpenMesh(config, config.id === "" ? newId() : config.id, world);
+    await mesh.open(timeoutMs, signal);
+    return mesh;
+  },
+};
+
+function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
+  const random = newFastRandom(Math.floor(Math.random() * 2 ** 32));
+  const pools = new UpstreamPools();
+  return {
+    softwareVersion: version,
+    clock: systemClock,
+    random,
+    log,
+    newId: randomUUID,
+    hostName,
+    watchSource: grpcWatchSource(),
+    attachSource: grpcAttachSource(),
+    prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
+    lastKnownGood: config.stateDir === "" ? NOTHING_KEPT : openLastKnownGood(config.stateDir, log),
+    retirePool: (key) => pools.retire(key),
+    openApi: (address) => connectApi(address),
+    openHttp: (handler, identity): HttpDoor<MeshFetch> => {
+      const elsewhere = getGlobalDispatcher();
+      const dispatcher = new MeshDispatcher({ handler, pools, identity, elsewhere });
+      return {
+        dispatcher,
+        fetch: meshFetch(dispatcher),
+        refuse: () => dispatcher.refuse(),
+        cut: () => dispatcher.cut(),
+      };
+    },
+    openGrpc: () => () => undefined,
+  };
+}
+
+/** A program that is told to keep nothing starts with what the control plane says. */
+const NOTHING_KEPT: LastKnownGood = {
+  load: () => undefined,
+  save: () => Promise.resolve(),
+};
+
+function openLastKnownGood(stateDir: string, log: Log): LastKnownGood {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const message = `cannot create the state directory ${stateDir}: ${String(error)}; name another one with stateDir`;
+    throw new MeshError("STORAGE_FAILED", message, { cause: error });
+  }
+  return lastKnownGoodFile(join(stateDir, "last-known-good"), systemClock, (problem) =>
+    log.warn({ problem }, "the last-known-good file was not used"),
+  );
+}
+
+/** Host names may hold what ids may not. */
+const hostName =
+  hostname()
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 100) || "host";
+
+let meshes = 0;
+
+/** Another one for each mesh of each process. */
+function newId(): string {
+  meshes += 1;
+  return meshes === 1 ? `${hostName}:${process.pid}` : `${hostName}:${process.pid}:${meshes}`;
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+) as { version: string };
