@@ -14,7 +14,7 @@ import { FakeLog } from "./fake-streams.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 /** The endpoint that a server is, at its real address. */
-export function endpointOf(server: EchoServer, looks: Looks = {}): Endpoint {
+export function endpointOf(server: Pick<EchoServer, "name" | "port">, looks: Looks = {}): Endpoint {
   const address = { kind: "ip" as const, value: "127.0.0.1" };
   return { ...endpoint(server.name, { port: server.port, ...looks }), address };
 }

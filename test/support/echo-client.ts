@@ -1,4 +1,5 @@
 import {
+  type CallCredentials,
   Client,
   type ClientOptions,
   credentials,
@@ -16,6 +17,8 @@ const DEADLINE_MS = 10_000;
 export interface CallOptions {
   readonly deadlineMs?: number;
   readonly waitForReady?: boolean;
+  /** Credentials that are fetched for each call. */
+  readonly slow?: CallCredentials;
 }
 
 /** A client of echo servers, with connections of its own, that is closed when the test is done. */
@@ -50,7 +53,7 @@ export class EchoClient {
       responseDeserialize,
       request,
       metadata,
-      { deadline },
+      { deadline, ...(options.slow && { credentials: options.slow }) },
       (error, answer) => done(error === null ? (answer ?? "") : failureText(error)),
     );
   }

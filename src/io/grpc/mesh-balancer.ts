@@ -5,7 +5,7 @@ import { MESH_POLICY, MeshConfig } from "./mesh-plan.ts";
 import type { NoMesh } from "./mesh-registry.ts";
 
 /** How gRPC's leaves wrap the error of a connection. */
-const LEAF_ERROR = /Last error: (.*?)\. Resolution note:/;
+const LEAF_ERROR = /Last error: (?:Error: )?(.*?)\. Resolution note:/;
 
 /**
  * Keeps one connection to each endpoint of a service for as long as the endpoint stays: neither a
