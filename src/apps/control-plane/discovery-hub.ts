@@ -48,7 +48,7 @@ export class DiscoveryHub {
 
   upserted(record: InstanceRecord): void {
     const shared = this.viewOf(record.service.key);
-    shared.stage(record.instance.id, { endpoint: record.endpoint });
+    shared.stage(record.endpoint);
     this.#staged.add(shared);
     if (record.isDraining) this.#isUrgent = true;
   }
@@ -56,7 +56,7 @@ export class DiscoveryHub {
   removed(record: InstanceRecord, reason: RemovalReason): void {
     const shared = this.viewOf(record.service.key);
     const { id, registrationId } = record.instance;
-    shared.stage(id, { removal: { id, registrationId, reason } });
+    shared.stage({ id, registrationId, reason });
     this.#staged.add(shared);
     this.#isUrgent = true;
   }

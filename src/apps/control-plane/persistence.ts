@@ -86,12 +86,12 @@ function recordOf(
 ): InstanceRecord {
   const { instance } = saved;
   const service = registry.serviceFor(instance.namespace, instance.service);
-  const record = new InstanceRecord(service, instance, saved.firstRegisteredHlc, group);
   const isNewer = drain !== undefined && drain.operatorRevision > saved.operatorRevision;
+  const record = new InstanceRecord(service, instance, saved.firstRegisteredHlc, group, {
+    revision: isNewer ? drain.operatorRevision : saved.operatorRevision,
+    isDraining: isNewer ? drain.kind === "drain" : saved.isDraining,
+  });
   record.defaults = saved.defaults;
-  record.operatorRevision = isNewer ? drain.operatorRevision : saved.operatorRevision;
-  record.isDraining = isNewer ? drain.kind === "drain" : saved.isDraining;
-  record.refresh();
   return record;
 }
 

@@ -1,6 +1,5 @@
 import type { ServiceView } from "../../core/discovery/service-view.ts";
 import type { Endpoint, Removal } from "../../core/model/endpoint.ts";
-import type { InstanceId } from "../../core/model/names.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import type { StreamSubscription } from "./watcher.ts";
 
@@ -8,8 +7,6 @@ import type { StreamSubscription } from "./watcher.ts";
 const MAX_CACHED_DELTAS = 16;
 
 type NoticeKind = "pending" | "resumed" | "absent";
-
-type Change = { readonly endpoint: Endpoint } | { readonly removal: Removal };
 
 /**
  * A service's view with the bytes that its watchers share: an update is encoded once,
@@ -19,7 +16,7 @@ export class SharedView {
   readonly view: ServiceView;
   readonly subscribers = new Set<StreamSubscription>();
   readonly #encoder: UpdateEncoder;
-  readonly #pending = new Map<InstanceId, Change>();
+  #pending: (Endpoint | Removal)[] = [];
   #deltas = new Map<number, Uint8Array>();
   readonly #notices = new Map<NoticeKind, Uint8Array>();
   #snapshot: readonly Uint8Array[] | undefined;
@@ -31,19 +28,17 @@ export class SharedView {
     this.#encoder = encoder;
   }
 
-  /** In one update an id occurs once, and the last change wins. */
-  stage(id: InstanceId, change: Change): void {
-    this.#pending.delete(id);
-    this.#pending.set(id, change);
+  stage(change: Endpoint | Removal): void {
+    this.#pending.push(change);
   }
 
-  /** Makes what was staged visible as one version. */
+  /** Makes what was staged visible as one version; of several changes of an id the last one wins. */
   commit(version: number): void {
-    for (const change of this.#pending.values()) {
-      if ("endpoint" in change) this.view.upsert(change.endpoint, version);
-      else this.view.remove(change.removal, version);
+    for (const change of this.#pending) {
+      if ("reason" in change) this.view.remove(change, version);
+      else this.view.upsert(change, version);
     }
-    this.#pending.clear();
+    this.#pending = [];
     this.#forget();
   }
 

@@ -34,9 +34,11 @@ export class ServiceView {
   defaults: ServiceDefaults | undefined;
   /** True once anybody registered. */
   exists = false;
-  readonly #endpoints = new Map<InstanceId, Versioned<Endpoint>>();
+  readonly #endpoints = new Map<InstanceId, Endpoint>();
   readonly #removals = new Map<InstanceId, Versioned<Removal>>();
-  readonly #ring: Versioned<InstanceId>[] = [];
+  /** Who changed, oldest first, and in which version: side by side, because every instance is in it. */
+  readonly #changedIds: InstanceId[] = [];
+  readonly #changedAt: number[] = [];
   /** Deltas are possible from this version on. */
   #floor = 0;
 
@@ -53,19 +55,19 @@ export class ServiceView {
 
   /** True when somebody else could take the requests of `id`. */
   hasOther(id: InstanceId): boolean {
-    for (const { item } of this.#endpoints.values()) {
-      const isUsable = item.state === "healthy" || item.state === "suspect";
-      if (item.id !== id && isUsable && item.weight > 0) return true;
+    for (const endpoint of this.#endpoints.values()) {
+      const isUsable = endpoint.state === "healthy" || endpoint.state === "suspect";
+      if (endpoint.id !== id && isUsable && endpoint.weight > 0) return true;
     }
     return false;
   }
 
   upsert(endpoint: Endpoint, version: number): void {
     const former = this.#endpoints.get(endpoint.id);
-    if (former !== undefined) this.digest = digestRemove(this.digest, former.item.hash);
+    if (former !== undefined) this.digest = digestRemove(this.digest, former.hash);
     this.digest = digestAdd(this.digest, endpoint.hash);
-    this.#endpoints.set(endpoint.id, { item: endpoint, version });
-    this.#removals.delete(endpoint.id);
+    this.#endpoints.set(endpoint.id, endpoint);
+    if (this.#removals.size > 0) this.#removals.delete(endpoint.id);
     this.exists = true;
     this.#remember(endpoint.id, version);
   }
@@ -73,7 +75,7 @@ export class ServiceView {
   remove(removal: Removal, version: number): void {
     const former = this.#endpoints.get(removal.id);
     if (former !== undefined) {
-      this.digest = digestRemove(this.digest, former.item.hash);
+      this.digest = digestRemove(this.digest, former.hash);
       this.#endpoints.delete(removal.id);
     }
     this.#removals.set(removal.id, { item: removal, version });
@@ -88,9 +90,7 @@ export class ServiceView {
 
   /** Endpoints ordered by id, so that the same set gives the same bytes. */
   endpoints(): Endpoint[] {
-    return [...this.#endpoints.values()]
-      .map(({ item }) => item)
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return [...this.#endpoints.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   canDeltaFrom(version: number): boolean {
@@ -102,14 +102,14 @@ export class ServiceView {
     const upserts: Endpoint[] = [];
     const removals: Removal[] = [];
     const seen = new Set<InstanceId>();
-    for (let i = this.#ring.length - 1; i >= 0; i--) {
-      const change = this.#ring[i];
-      if (change === undefined || change.version <= fromVersion) break;
-      if (seen.has(change.item)) continue;
-      seen.add(change.item);
-      const endpoint = this.#endpoints.get(change.item);
-      const removal = this.#removals.get(change.item);
-      if (endpoint !== undefined) upserts.push(endpoint.item);
+    for (let i = this.#changedIds.length - 1; i >= 0; i--) {
+      const id = this.#changedIds[i];
+      if (id === undefined || (this.#changedAt[i] ?? 0) <= fromVersion) break;
+      if (seen.has(id)) continue;
+      seen.add(id);
+      const endpoint = this.#endpoints.get(id);
+      const removal = this.#removals.get(id);
+      if (endpoint !== undefined) upserts.push(endpoint);
       else if (removal !== undefined) removals.push(removal.item);
     }
     return { ...this.#header("delta", settled), fromVersion, upserts, removals };
@@ -168,17 +168,20 @@ export class ServiceView {
 
   #remember(id: InstanceId, version: number): void {
     this.version = version;
-    this.#ring.push({ item: id, version });
+    this.#changedIds.push(id);
+    this.#changedAt.push(version);
     const limit = Math.max(MIN_RING, 2 * this.#endpoints.size);
     // Trimmed in bulk: shifting a large array on every change would cost its length each time.
-    if (this.#ring.length > 2 * limit) this.#trim(this.#ring.length - limit);
+    if (this.#changedIds.length > 2 * limit) this.#trim(this.#changedIds.length - limit);
   }
 
   #trim(count: number): void {
-    for (const { item, version } of this.#ring.splice(0, count)) {
+    const versions = this.#changedAt.splice(0, count);
+    for (const [i, id] of this.#changedIds.splice(0, count).entries()) {
+      const version = versions[i] ?? 0;
       this.#floor = version;
-      const removal = this.#removals.get(item);
-      if (removal !== undefined && removal.version <= version) this.#removals.delete(item);
+      const removal = this.#removals.get(id);
+      if (removal !== undefined && removal.version <= version) this.#removals.delete(id);
     }
   }
 }

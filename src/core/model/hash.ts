@@ -16,6 +16,66 @@ export function hash64(text: string): bigint {
   return (BigInt(low >>> 0) << 32n) | BigInt(high >>> 0);
 }
 
+/**
+ * 64-bit hash of a sequence of texts and numbers, the same on every machine; the same construction
+ * as `hash64`, over two units of text at a time and without building one text of all. Each text
+ * counts with its length, so that neighbours cannot run into each other. Reused: `start` begins anew.
+ */
+export class SequenceHash {
+  /** The lanes, high and low, as one machine word for `value`. */
+  readonly #lanes = new Int32Array(2);
+  readonly #word = new BigUint64Array(this.#lanes.buffer);
+
+  start(): void {
+    this.#lanes[0] = 0x41c6ce57;
+    this.#lanes[1] = 0xdeadbeef | 0;
+  }
+
+  number(value: number): void {
+    this.#lanes[1] = Math.imul((this.#lanes[1] ?? 0) ^ value, 2654435761);
+    this.#lanes[0] = Math.imul((this.#lanes[0] ?? 0) ^ value, 1597334677);
+  }
+
+  text(text: string): void {
+    const { length } = text;
+    let high = Math.imul((this.#lanes[1] ?? 0) ^ length, 2654435761);
+    let low = Math.imul((this.#lanes[0] ?? 0) ^ length, 1597334677);
+    for (let i = 0; i < length; i += 2) {
+      const second = i + 1 < length ? text.charCodeAt(i + 1) : 0;
+      const units = text.charCodeAt(i) | (second << 16);
+      high = Math.imul(high ^ units ^ (high >>> 15), 2654435761);
+      low = Math.imul(low ^ units ^ (low >>> 13), 1597334677);
+    }
+    this.#lanes[1] = high;
+    this.#lanes[0] = low;
+  }
+
+  /** Mixes the lanes; then only reading makes sense, until `start`. */
+  finish(): void {
+    let { high, low } = this;
+    high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+    low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+    this.#lanes[1] = high;
+    this.#lanes[0] = low;
+  }
+
+  /** After `finish`: 32 of the bits, signed. */
+  get high(): number {
+    return this.#lanes[1] ?? 0;
+  }
+
+  /** After `finish`: the other 32 bits, signed. */
+  get low(): number {
+    return this.#lanes[0] ?? 0;
+  }
+
+  /** Finishes; all 64 bits. */
+  value(): bigint {
+    this.finish();
+    return this.#word[0] ?? 0n;
+  }
+}
+
 /** 32-bit hash of a string, unsigned. Source: FNV-1a with Murmur3's finaliser. */
 export function hash32(text: string, seed = 0): number {
   let hash = 0x811c9dc5 ^ seed;

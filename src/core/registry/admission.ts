@@ -71,6 +71,30 @@ export function deriveId(fences: Fences, key: ServiceKey, instance: Instance): R
   return id;
 }
 
+/** An instance with what the registry decides, and the service's own strings: they arrive anew with every message. */
+export function completed(
+  instance: Instance,
+  { namespace, name }: RegisteredService,
+  registrationId: RegistrationId,
+  generation: number,
+): Instance {
+  return {
+    namespace,
+    service: name,
+    id: instance.id,
+    address: instance.address,
+    ports: instance.ports,
+    weight: instance.weight,
+    priority: instance.priority,
+    locality: instance.locality,
+    metadata: instance.metadata,
+    health: instance.health,
+    registrationId,
+    generation,
+    leaseMs: instance.leaseMs,
+  };
+}
+
 function fenced(candidate: Candidate): RegisterRefusal | undefined {
   const { registry, key, registrationId } = candidate;
   const { instance } = candidate.input;

@@ -23,25 +23,29 @@ export const FENCE_TTL_MS = 3_600_000;
 export const MAX_FENCES = 100_000;
 
 export class Fences {
+  /** Almost nobody who registers is fenced: his id alone says so, without a key made for it. */
+  readonly #countById = new Map<InstanceId, number>();
   /** Oldest first: a Map keeps the order of insertion. */
   readonly #byRegistration = new Map<string, { readonly fence: Fence; readonly atMs: number }>();
 
   /** @param nowMs local monotonic time: fences are forgotten by age. */
   add(fence: Fence, nowMs: number): void {
     const key = fenceKey(fence.serviceKey, fence.instanceId, fence.registrationId);
-    this.#byRegistration.delete(key);
+    this.#delete(key);
     this.#byRegistration.set(key, { fence, atMs: nowMs });
+    this.#countById.set(fence.instanceId, (this.#countById.get(fence.instanceId) ?? 0) + 1);
     if (this.#byRegistration.size > MAX_FENCES) this.#dropOldest();
   }
 
   find(service: ServiceKey, id: InstanceId, registration: RegistrationId): Fence | undefined {
+    if (!this.#countById.has(id)) return undefined;
     return this.#byRegistration.get(fenceKey(service, id, registration))?.fence;
   }
 
   forgetOlderThan(nowMs: number): void {
     for (const [key, { atMs }] of this.#byRegistration) {
       if (nowMs - atMs < FENCE_TTL_MS) return;
-      this.#byRegistration.delete(key);
+      this.#delete(key);
     }
   }
 
@@ -55,9 +59,18 @@ export class Fences {
 
   #dropOldest(): void {
     for (const key of this.#byRegistration.keys()) {
-      this.#byRegistration.delete(key);
+      this.#delete(key);
       return;
     }
+  }
+
+  #delete(key: string): void {
+    const id = this.#byRegistration.get(key)?.fence.instanceId;
+    if (id === undefined) return;
+    this.#byRegistration.delete(key);
+    const count = this.#countById.get(id) ?? 0;
+    if (count > 1) this.#countById.set(id, count - 1);
+    else this.#countById.delete(id);
   }
 }
 

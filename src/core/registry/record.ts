@@ -1,8 +1,7 @@
 import type { Endpoint, EndpointState } from "../model/endpoint.ts";
-import { hash64 } from "../model/hash.ts";
 import type { Instance, ServiceDefaults } from "../model/instance.ts";
-import type { RegistrationId } from "../model/names.ts";
 import type { LeaseGroup } from "./lease.ts";
+import { ServedEndpoint } from "./served-endpoint.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 
 /** A service with its registrations. */
@@ -10,6 +9,14 @@ export type RegisteredService = ServiceEntry<InstanceRecord>;
 
 /** Registrations that one client keeps alive together. */
 export type RecordLeases = LeaseGroup<InstanceRecord>;
+
+/** What operators decided of a registration; the revision grows with each decision. */
+export interface OperatorPart {
+  readonly revision: number;
+  readonly isDraining: boolean;
+}
+
+const NEVER_OPERATED: OperatorPart = { revision: 0, isDraining: false };
 
 /**
  * One registration. The client's part (`instance`) is ordered by registrationId and
@@ -21,31 +28,61 @@ export class InstanceRecord {
   defaults: ServiceDefaults | undefined;
   /** When this registrationId first registered anywhere: orders it against other processes. */
   firstRegisteredHlc: number;
-  operatorRevision = 0;
-  isDraining = false;
+  operatorRevision: number;
+  isDraining: boolean;
   /** Silent for longer than its lease while expiry is frozen. */
   isSuspect = false;
   /** When it became suspect, or 0. */
   suspectSinceMs = 0;
   group: RecordLeases;
-  /** What agents are told; immutable, replaced by `refresh`. */
-  endpoint: Endpoint;
+  #endpoint: ServedEndpoint;
 
-  constructor(service: RegisteredService, instance: Instance, hlc: number, group: RecordLeases) {
+  constructor(
+    service: RegisteredService,
+    instance: Instance,
+    hlc: number,
+    group: RecordLeases,
+    operator: OperatorPart = NEVER_OPERATED,
+  ) {
     this.service = service;
     this.instance = instance;
     this.firstRegisteredHlc = hlc;
     this.group = group;
-    this.endpoint = endpointOf(this);
+    this.operatorRevision = operator.revision;
+    this.isDraining = operator.isDraining;
+    this.#endpoint = new ServedEndpoint(instance, stateOf(this), operator.revision);
+  }
+
+  /** What agents are told; its content never changes, `refresh` replaces it. */
+  get endpoint(): Endpoint {
+    return this.#endpoint;
   }
 
   /** @returns true when agents must be told. */
   refresh(): boolean {
-    const next = endpointOf(this);
-    const isSame =
-      next.hash === this.endpoint.hash && next.operatorRevision === this.endpoint.operatorRevision;
-    if (!isSame) this.endpoint = next;
+    const former = this.#endpoint;
+    const next = new ServedEndpoint(this.instance, stateOf(this), this.operatorRevision);
+    const isSame = next.hash === former.hash && next.operatorRevision === former.operatorRevision;
+    if (isSame) former.adopt(this.instance);
+    else this.#endpoint = next;
     return !isSame;
+  }
+
+  /** The same process attached anew. @returns true when agents must be told. */
+  replace(instance: Instance): boolean {
+    const former = this.instance;
+    this.instance = instance;
+    this.isSuspect = false;
+    this.suspectSinceMs = 0;
+    const isChanged = this.refresh();
+    if (isChanged) return true;
+    // What arrived is equal to what is here, which is older and in nobody's way.
+    const { generation, leaseMs, health } = instance;
+    const isEqual =
+      former.generation === generation && former.leaseMs === leaseMs && former.health === health;
+    this.instance = isEqual ? former : { ...former, generation, leaseMs, health };
+    this.#endpoint.adopt(this.instance);
+    return false;
   }
 }
 
@@ -53,51 +90,4 @@ function stateOf(record: InstanceRecord): EndpointState {
   if (record.isDraining) return "draining";
   if (record.instance.health === "unhealthy") return "unhealthy";
   return record.isSuspect ? "suspect" : "healthy";
-}
-
-function endpointOf(record: InstanceRecord): Endpoint {
-  const { instance } = record;
-  const content = {
-    id: instance.id,
-    registrationId: instance.registrationId,
-    address: instance.address,
-    ports: instance.ports,
-    weight: instance.weight,
-    priority: instance.priority,
-    locality: instance.locality,
-    state: stateOf(record),
-    metadata: instance.metadata,
-    operatorRevision: record.operatorRevision,
-  };
-  return { ...content, hash: hash64(canonicalText(content)) };
-}
-
-/** Names, ids, ports and metadata hold no NUL, so fields cannot run into each other. */
-function canonicalText(endpoint: Omit<Endpoint, "hash">): string {
-  let text = `${endpoint.id}\0${endpoint.registrationId}\0${endpoint.address.kind}\0${endpoint.address.value}`;
-  for (const { name, port, protocol } of endpoint.ports) text += `\0${name}\0${port}\0${protocol}`;
-  text += `\0\0${endpoint.weight}\0${endpoint.priority}\0${endpoint.state}`;
-  const { region, zone, subZone } = endpoint.locality;
-  text += `\0${region}\0${zone}\0${subZone}`;
-  if (endpoint.metadata.size === 0) return text;
-  for (const key of [...endpoint.metadata.keys()].sort()) {
-    text += `\0${key}\0${endpoint.metadata.get(key)}`;
-  }
-  return text;
-}
-
-/** Shares the service's strings, which arrive anew with every message. */
-export function sharedInstance(
-  service: RegisteredService,
-  instance: Instance,
-  registrationId: RegistrationId,
-  generation: number,
-): Instance {
-  return {
-    ...instance,
-    namespace: service.namespace,
-    service: service.name,
-    registrationId,
-    generation,
-  };
 }

@@ -7,6 +7,7 @@ import {
   serviceKey,
 } from "../model/names.ts";
 import {
+  completed,
   DEFAULT_REGISTRY_LIMITS,
   deriveId,
   type RegisterInput,
@@ -17,12 +18,7 @@ import {
 import { type Fence, Fences } from "./fences.ts";
 import { isPlausibleHlc, nextHlc } from "./hlc.ts";
 import { LeaseWheel } from "./lease.ts";
-import {
-  InstanceRecord,
-  type RecordLeases,
-  type RegisteredService,
-  sharedInstance,
-} from "./record.ts";
+import { InstanceRecord, type RecordLeases, type RegisteredService } from "./record.ts";
 import { ServiceEntry, sameDefaults } from "./service-entry.ts";
 
 /** Learns what changed, at once and in order. */
@@ -110,16 +106,16 @@ export class Registry {
     const generation = this.#generation(input.instance, existing, key, registrationId);
     const group = groupFor(input.instance.leaseMs);
     const service = entry ?? this.#newService(key, input.instance);
-    const instance = sharedInstance(service, input.instance, registrationId, generation);
+    const instance = completed(input.instance, service, registrationId, generation);
     if (existing !== undefined && isSameProcess) {
       return this.#replace(existing, instance, input.defaults, group);
     }
     const hlc = this.#firstHlc(input, time.wallMs);
-    const record = new InstanceRecord(service, instance, hlc, group);
     // A new process starts undrained, under a revision that no agent has seen yet.
-    record.operatorRevision = existing === undefined ? 0 : existing.operatorRevision + 1;
+    const revision = existing === undefined ? 0 : existing.operatorRevision + 1;
+    const operator = { revision, isDraining: false };
+    const record = new InstanceRecord(service, instance, hlc, group, operator);
     record.defaults = input.defaults;
-    record.refresh();
     this.#insert(record);
     return { kind: "registered", record };
   }
@@ -240,16 +236,14 @@ export class Registry {
       record.group = group;
       group.members.add(record);
     }
-    record.instance = instance;
     this.#changeCount++;
-    record.isSuspect = false;
-    record.suspectSinceMs = 0;
+    const isChanged = record.replace(instance);
     const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
     if (!saysTheSame && record.service.refreshDefaults()) {
       this.#listener.serviceChanged(record.service);
     }
-    if (record.refresh()) this.#listener.upserted(record);
+    if (isChanged) this.#listener.upserted(record);
     return { kind: "registered", record };
   }
 

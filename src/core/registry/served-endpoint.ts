@@ -1,0 +1,110 @@
+import type { Endpoint, EndpointState } from "../model/endpoint.ts";
+import { SequenceHash } from "../model/hash.ts";
+import type { Address, Instance, Locality, Metadata, Port } from "../model/instance.ts";
+import type { InstanceId, RegistrationId } from "../model/names.ts";
+
+/**
+ * An endpoint as the registry serves it: the instance that registered, without a copy of it, and
+ * what the server says of it. A replica holds 200,000 of them.
+ */
+export class ServedEndpoint implements Endpoint {
+  readonly state: EndpointState;
+  readonly operatorRevision: number;
+  readonly hash: bigint;
+  #instance: Instance;
+
+  constructor(instance: Instance, state: EndpointState, operatorRevision: number) {
+    this.#instance = instance;
+    this.state = state;
+    this.operatorRevision = operatorRevision;
+    this.hash = contentHash(instance, state);
+  }
+
+  get id(): InstanceId {
+    return this.#instance.id;
+  }
+
+  get registrationId(): RegistrationId {
+    return this.#instance.registrationId;
+  }
+
+  get address(): Address {
+    return this.#instance.address;
+  }
+
+  get ports(): readonly Port[] {
+    return this.#instance.ports;
+  }
+
+  get weight(): number {
+    return this.#instance.weight;
+  }
+
+  get priority(): number {
+    return this.#instance.priority;
+  }
+
+  get locality(): Locality {
+    return this.#instance.locality;
+  }
+
+  get metadata(): Metadata {
+    return this.#instance.metadata;
+  }
+
+  /** Lets go of a former instance with the same content, which nobody else keeps. */
+  adopt(instance: Instance): void {
+    this.#instance = instance;
+  }
+}
+
+const STATE_NUMBERS: Readonly<Record<EndpointState, number>> = {
+  healthy: 1,
+  unhealthy: 2,
+  suspect: 3,
+  draining: 4,
+};
+
+const hash = new SequenceHash();
+const pairHash = new SequenceHash();
+
+/** Of everything that agents are told but the operator's revision. */
+function contentHash(instance: Instance, state: EndpointState): bigint {
+  const { address, locality, metadata } = instance;
+  hash.start();
+  hash.text(instance.id);
+  hash.text(instance.registrationId);
+  hash.text(address.kind);
+  hash.text(address.value);
+  hash.number(instance.ports.length);
+  for (const { name, port, protocol } of instance.ports) {
+    hash.text(name);
+    hash.number(port);
+    hash.text(protocol);
+  }
+  hash.number(instance.weight);
+  hash.number(instance.priority);
+  hash.number(STATE_NUMBERS[state]);
+  hash.text(locality.region);
+  hash.text(locality.zone);
+  hash.text(locality.subZone);
+  hash.number(metadata.size);
+  if (metadata.size > 0) addLabels(metadata);
+  return hash.value();
+}
+
+/** Labels have no order, so the hash takes the sum of theirs. */
+function addLabels(metadata: Metadata): void {
+  let high = 0;
+  let low = 0;
+  for (const [key, value] of metadata) {
+    pairHash.start();
+    pairHash.text(key);
+    pairHash.text(value);
+    pairHash.finish();
+    high = (high + pairHash.high) | 0;
+    low = (low + pairHash.low) | 0;
+  }
+  hash.number(high);
+  hash.number(low);
+}
