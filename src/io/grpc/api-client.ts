@@ -1,9 +1,8 @@
-import {
-  type ClientOptions,
-  type ClientUnaryCall,
-  credentials,
+import type {
+  ClientOptions,
+  ClientUnaryCall,
   Metadata as GrpcMetadata,
-  type ServiceError,
+  ServiceError,
 } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { AdminServiceClient } from "../../gen/weir/v1/admin.ts";
@@ -28,6 +27,7 @@ import {
   serverState,
   serviceSummary,
 } from "./api-listings.ts";
+import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
 import { observe } from "./observe.ts";
 
 /** A person waits at the terminal; a healthy control plane answers in milliseconds. */
@@ -55,13 +55,15 @@ type Unary<Request, Response> = (
 ) => ClientUnaryCall;
 
 /** The control plane's API over gRPC. Connects with the first call. @param address `host:port`. */
-export function connectApi(address: string): ControlPlaneApi {
-  const registry = new RegistryServiceClient(address, credentials.createInsecure(), CHANNEL);
-  const sharing = { ...CHANNEL, channelOverride: registry.getChannel() };
-  const admin = new AdminServiceClient(address, credentials.createInsecure(), sharing);
-  const discovery = new DiscoveryServiceClient(address, credentials.createInsecure(), sharing);
+export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS): ControlPlaneApi {
+  const options = { ...CHANNEL, ...access.options };
+  const credentials = access.credentials();
+  const registry = new RegistryServiceClient(address, credentials, options);
+  const sharing = { ...options, channelOverride: registry.getChannel() };
+  const admin = new AdminServiceClient(address, credentials, sharing);
+  const discovery = new DiscoveryServiceClient(address, credentials, sharing);
 
-  const call = caller(address);
+  const call = caller(address, access);
 
   return {
     async listServices(namespace) {
@@ -121,7 +123,7 @@ export function connectApi(address: string): ControlPlaneApi {
       return serverState(await call(admin.getStatus.bind(admin), {}));
     },
     observe: (request: ObserveRequest, observer: Observer) =>
-      observe(discovery, address, request, observer),
+      observe(discovery, address, request, observer, access),
     close: () => registry.close(),
   };
 }
@@ -133,13 +135,13 @@ type Call = <Request, Response>(
 ) => Promise<Response>;
 
 /** Unary calls as promises: with a deadline, and failures in a person's words. */
-function caller(address: string): Call {
+function caller(address: string, access: ChannelAccess): Call {
   return (method, request, timeoutMs = CALL_TIMEOUT_MS) =>
     new Promise((resolve, reject) => {
       const deadline = Date.now() + timeoutMs;
-      method(request, new GrpcMetadata(), { deadline }, (error, response) => {
+      method(request, access.metadata(address), { deadline }, (error, response) => {
         if (error === null) resolve(response);
-        else reject(apiError(error, address));
+        else void apiError(error, address, access).then(reject);
       });
     });
 }

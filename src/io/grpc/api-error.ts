@@ -1,4 +1,5 @@
 import { MeshError } from "../../core/model/mesh-error.ts";
+import type { ChannelAccess } from "./channel-access.ts";
 import { fromServiceError } from "./status.ts";
 
 /** System errors inside grpc-js's text, in the words of a person. */
@@ -15,9 +16,15 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
  * What a failed call means to the person who made it: a server's own sentence as it is, and what
  * only the connection says with the address and a way out.
  */
-export function apiError(error: unknown, address: string): MeshError {
+export async function apiError(
+  error: unknown,
+  address: string,
+  access: ChannelAccess,
+): Promise<MeshError> {
   const known = fromServiceError(error);
-  const sentence = sentenceFor(known, address);
+  const why =
+    known.code === "UNREACHABLE" ? await access.explain(address, known.message) : undefined;
+  const sentence = why ?? sentenceFor(known, address);
   return sentence === undefined ? known : new MeshError(known.code, sentence, { cause: error });
 }
 

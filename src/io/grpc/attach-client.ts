@@ -1,4 +1,3 @@
-import type { ChannelCredentials } from "@grpc/grpc-js";
 import {
   type AttachRequest,
   type AttachResponse,
@@ -17,22 +16,33 @@ import type {
 } from "../../ports/attach-source.ts";
 import { durationToMs } from "../wire/duration.ts";
 import { defaultsToWire, healthToWire, instanceToWire } from "../wire/instance.ts";
-import { OwnedSockets } from "./owned-sockets.ts";
-import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
+import { enter, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: a third of the default lease. */
 const DEFAULT_RENEW_MS = 5_000;
 
-/** Attach sessions over gRPC. @param credentials called for each session, so that certificates can change. */
-export function grpcAttachSource(
-  credentials: () => ChannelCredentials = insecureCredentials,
-): AttachSource {
+/** Of a session whose credentials cannot be used. */
+const NOT_OPEN: AttachSession = {
+  register() {},
+  beat() {},
+  health() {},
+  deregister() {},
+  close() {},
+};
+
+/** Attach sessions over gRPC. @param access asked for each session, so that certificates and tokens can change. */
+export function grpcAttachSource(access: ChannelAccess = PLAIN_ACCESS): AttachSource {
   return {
     open(address, hello, listener) {
-      const sockets = new OwnedSockets(credentials());
-      const client = new RegistryServiceClient(address, sockets, STREAM_CHANNEL_OPTIONS);
-      const call = client.attach();
-      const stream = new StreamClient<AttachRequest>(call, client, sockets, (end) =>
+      const entry = enter(access, address);
+      if ("code" in entry) {
+        listener.end(entry);
+        return NOT_OPEN;
+      }
+      const client = new RegistryServiceClient(address, entry.sockets, entry.options);
+      const call = client.attach(entry.metadata);
+      const stream = new StreamClient<AttachRequest>(call, client, entry, (end) =>
         listener.end(end),
       );
       call.on("data", (response: AttachResponse) => {

@@ -6,6 +6,7 @@ import type {
 } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { Principal } from "../../ports/authorizer.ts";
+import { principalName } from "./authenticate.ts";
 import { toServiceError } from "./status.ts";
 
 /**
@@ -32,7 +33,7 @@ export interface CallContext {
 
 type AnyCall =
   | ServerUnaryCall<unknown, unknown>
-  | Pick<ServerDuplexStream<unknown, unknown>, "cancelled" | "getPeer" | "once">;
+  | Pick<ServerDuplexStream<unknown, unknown>, "cancelled" | "getPeer" | "metadata" | "once">;
 
 /** Makes its signal when somebody asks: most handlers are done before they could be cancelled. */
 class Context implements CallContext {
@@ -42,7 +43,7 @@ class Context implements CallContext {
 
   constructor(call: AnyCall) {
     this.#call = call;
-    this.principal = { name: "anonymous", peer: call.getPeer() };
+    this.principal = { name: principalName(call.metadata), peer: call.getPeer() };
   }
 
   get signal(): AbortSignal {

@@ -13,6 +13,7 @@ import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, updateFromWire } from "../wire/update.ts";
 import { apiError } from "./api-error.ts";
+import type { ChannelAccess } from "./channel-access.ts";
 
 /** Until `welcome`: a server that accepts connections but hangs must not leave a silent terminal. */
 const WELCOME_TIMEOUT_MS = 5_000;
@@ -31,8 +32,9 @@ export function observe(
   address: string,
   request: ObserveRequest,
   observer: Observer,
+  access: ChannelAccess,
 ): Observation {
-  const stream = client.watch();
+  const stream = client.watch(access.metadata(address));
   let hasEnded = false;
   let sequence = 0n;
   let beat: NodeJS.Timeout | undefined;
@@ -79,7 +81,8 @@ export function observe(
   });
   stream.on("error", (error) => {
     const failure = error as ServiceError;
-    end(failure.code === status.CANCELLED ? undefined : apiError(failure, address));
+    if (failure.code === status.CANCELLED) end(undefined);
+    else void apiError(failure, address, access).then(end);
   });
   stream.on("end", () => end(undefined));
   introduce(send, request);

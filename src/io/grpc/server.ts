@@ -1,5 +1,8 @@
-import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
+import type { ListenerSecurity } from "../../ports/listener-security.ts";
+import { authenticators } from "./authenticate.ts";
+import { serverCredentials } from "./server-credentials.ts";
 
 /** How long open calls may take to end when the server stops. */
 const SHUTDOWN_MS = 2_000;
@@ -36,16 +39,20 @@ const SERVER_OPTIONS = {
   "grpc.enable_channelz": 0,
 };
 
-/** @throws MeshError LISTEN_FAILED that says what to do. */
+/**
+ * @param security how callers are known; plaintext for everybody without it.
+ * @throws MeshError LISTEN_FAILED that says what to do.
+ */
 export async function startGrpcServer(
   address: string,
   services: readonly GrpcService[],
+  security: ListenerSecurity = {},
 ): Promise<RunningGrpcServer> {
-  const server = new Server(SERVER_OPTIONS);
+  const server = new Server({ ...SERVER_OPTIONS, interceptors: authenticators(security) });
   for (const { definition, handlers } of services) {
     server.addService(definition, handlers as Parameters<Server["addService"]>[1]);
   }
-  const port = await bind(server, address);
+  const port = await bind(server, address, serverCredentials(security.certificates));
   const host = address.slice(0, address.lastIndexOf(":"));
   return {
     address: `${host}:${port}`,
@@ -53,9 +60,9 @@ export async function startGrpcServer(
   };
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(listenError(address, error));
     });

@@ -1,15 +1,16 @@
-import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  type Client,
-  type ClientDuplexStream,
-  credentials,
-  type ServiceError,
+import type {
+  ChannelOptions,
+  Client,
+  ClientDuplexStream,
+  Metadata,
+  ServiceError,
 } from "@grpc/grpc-js";
+import { MeshError } from "../../core/model/mesh-error.ts";
 import type { StreamEnd } from "../../ports/stream-end.ts";
+import type { ChannelAccess } from "./channel-access.ts";
 import { readError } from "./error-details.ts";
-import type { OwnedSockets } from "./owned-sockets.ts";
-import { DETAILS_KEY } from "./status.ts";
+import { OwnedSockets } from "./owned-sockets.ts";
+import { DETAILS_KEY, grpcCode } from "./status.ts";
 
 /** Writes that the peer has not taken. An agent writes some 20 messages a second, so it stopped reading long ago. */
 const MAX_UNWRITTEN = 1_024;
@@ -21,7 +22,7 @@ const UNAVAILABLE = 14;
  * A channel of its own for every stream, so that closing one closes its connection: a server
  * that is frozen leaves a shared one connecting for ever.
  */
-export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
+const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   // A peer that vanished without a word is noticed after 15 s.
   "grpc.keepalive_time_ms": 10_000,
@@ -39,30 +40,32 @@ export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_reconnect_backoff_ms": 5_000,
 };
 
-/** Plaintext: for loopback and networks that somebody else protects. */
-export function insecureCredentials(): ChannelCredentials {
-  return credentials.createInsecure();
-}
-
 /** One bidirectional stream on a channel of its own. */
 export class StreamClient<Request> {
   readonly #call: ClientDuplexStream<Request, unknown>;
   readonly #client: Client;
   readonly #sockets: OwnedSockets;
   readonly #ended: (end: StreamEnd) => void;
+  readonly #explain: Explain;
   #isOver = false;
+  #isSilenced = false;
+  #hasHeard = false;
   #unwritten = 0;
 
   constructor(
     call: ClientDuplexStream<Request, unknown>,
     client: Client,
-    sockets: OwnedSockets,
+    { sockets, explain }: StreamEntry,
     ended: (end: StreamEnd) => void,
   ) {
     this.#call = call;
     this.#client = client;
     this.#sockets = sockets;
     this.#ended = ended;
+    this.#explain = explain;
+    call.once("metadata", () => {
+      this.#hasHeard = true;
+    });
     // grpc-js reports a failure as `error` and then as `status`; success as `status` only.
     call.on("error", (error: ServiceError) => this.end(endOf(error)));
     call.on("status", ({ code, details }) =>
@@ -92,20 +95,58 @@ export class StreamClient<Request> {
 
   /** Ends without telling the listener. */
   close(): void {
+    this.#isSilenced = true;
+    this.#release();
+  }
+
+  /** Ends, and tells the listener once: of a connection that never stood as soon as it is known why. */
+  end(end: StreamEnd): void {
+    if (this.#isOver) return;
+    this.#release();
+    if (end.code !== UNAVAILABLE || this.#hasHeard) {
+      this.#ended(end);
+      return;
+    }
+    void this.#explain(end.message).then((why) => {
+      if (!this.#isSilenced) this.#ended(why === undefined ? end : { ...end, message: why });
+    });
+  }
+
+  #release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#call.cancel();
     this.#client.close();
     this.#sockets.destroy();
   }
+}
 
-  /** Ends, and tells the listener once. */
-  end(end: StreamEnd): void {
-    if (this.#isOver) return;
-    this.close();
-    this.#ended(end);
+/** What a stream needs of an access before it can be opened. */
+export interface StreamEntry {
+  readonly sockets: OwnedSockets;
+  readonly metadata: Metadata;
+  readonly options: ChannelOptions;
+  readonly explain: Explain;
+}
+
+/** @returns how the stream ended before it began, when credentials cannot be used. */
+export function enter(access: ChannelAccess, address: string): StreamEntry | StreamEnd {
+  try {
+    return {
+      metadata: access.metadata(address),
+      sockets: new OwnedSockets(access.credentials()),
+      options: { ...STREAM_CHANNEL_OPTIONS, ...access.options },
+      explain: (details) => access.explain(address, details),
+    };
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    const { code, message } = error;
+    return { code: grpcCode(code), reason: code, message, retryAfterMs: undefined };
   }
 }
+
+/** Finds out why a connection failed; never rejects. */
+type Explain = (details: string) => Promise<string | undefined>;
 
 function endOf({ code, details, message, metadata }: ServiceError): StreamEnd {
   const [packed] = metadata?.get(DETAILS_KEY) ?? [];

@@ -1,4 +1,4 @@
-import { type ChannelCredentials, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import {
   DiscoveryServiceClient,
@@ -15,29 +15,41 @@ import type {
 import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
-import { OwnedSockets } from "./owned-sockets.ts";
-import { insecureCredentials, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
+import { enter, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: what a Weir server does by default. */
 const DEFAULT_HEARTBEAT_MS = 10_000;
 
-/** Watch streams over gRPC. @param credentials called for each stream, so that certificates can change. */
-export function grpcWatchSource(
-  credentials: () => ChannelCredentials = insecureCredentials,
-): WatchSource {
-  return { open: (address, hello, listener) => openWatch(credentials(), address, hello, listener) };
+/** Watch streams over gRPC. @param access asked for each stream, so that certificates and tokens can change. */
+export function grpcWatchSource(access: ChannelAccess = PLAIN_ACCESS): WatchSource {
+  return { open: (address, hello, listener) => openWatch(access, address, hello, listener) };
 }
 
+/** Of a stream whose credentials cannot be used. */
+const NOT_OPEN: WatchStream = {
+  subscribe() {},
+  acknowledge() {},
+  reportInFlight() {},
+  heartbeat() {},
+  goodbye() {},
+  close() {},
+};
+
 function openWatch(
-  credentials: ChannelCredentials,
+  access: ChannelAccess,
   address: string,
   hello: AgentHello,
   listener: WatchListener,
 ): WatchStream {
-  const sockets = new OwnedSockets(credentials);
-  const client = new DiscoveryServiceClient(address, sockets, STREAM_CHANNEL_OPTIONS);
-  const call = client.watch();
-  const stream = new StreamClient<WatchRequest>(call, client, sockets, (end) => listener.end(end));
+  const entry = enter(access, address);
+  if ("code" in entry) {
+    listener.end(entry);
+    return NOT_OPEN;
+  }
+  const client = new DiscoveryServiceClient(address, entry.sockets, entry.options);
+  const call = client.watch(entry.metadata);
+  const stream = new StreamClient<WatchRequest>(call, client, entry, (end) => listener.end(end));
   call.on("data", (response: WatchResponse) => {
     if (!stream.isOver) hear(response, listener, stream);
   });

@@ -1,0 +1,49 @@
+import { MeshError } from "../core/model/mesh-error.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import { type ChannelAccess, channelAccess } from "./grpc/channel-access.ts";
+import { ClientCertificateFiles } from "./tls/client-certificates.ts";
+import { tokenSource } from "./tls/token-files.ts";
+
+/** How a program gets in to its control plane. With none of them: plaintext, without a token. */
+export interface ControlPlaneAccessSettings {
+  /** TLS: the file of the CA that signed the server's certificate, or `system`. */
+  readonly ca?: string | undefined;
+  /** A client certificate and its key, both or none. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name in the server's certificate, where it differs from the address. */
+  readonly serverName?: string | undefined;
+  /** Wins over `token`. Its first token is shown. */
+  readonly tokenFile?: string | undefined;
+  readonly token?: string | undefined;
+  /** Lets a token cross a network that is trusted in plaintext. */
+  readonly insecure?: boolean | undefined;
+}
+
+/**
+ * Access to a control plane by files, which are looked at again for each stream and call: whoever
+ * replaces them restarts nothing.
+ *
+ * @throws MeshError INVALID_ARGUMENT that names the file, what is wrong with it and what to do.
+ */
+export function controlPlaneAccess(
+  settings: ControlPlaneAccessSettings,
+  clock: Clock,
+  log: Log,
+): ChannelAccess {
+  const { ca, cert, key, serverName, insecure = false } = settings;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new MeshError(
+      "INVALID_ARGUMENT",
+      "a client certificate needs its key: give both --cert FILE and --key FILE",
+    );
+  }
+  const isTls = ca !== undefined || cert !== undefined || key !== undefined;
+  return channelAccess({
+    certificates: isTls ? new ClientCertificateFiles({ ca, cert, key }, clock, log) : undefined,
+    serverName,
+    token: tokenSource(settings, clock, log),
+    allowsPlaintextToken: insecure,
+  });
+}

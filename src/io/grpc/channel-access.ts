@@ -1,0 +1,88 @@
+import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from "@grpc/grpc-js";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import type { TokenSource } from "../../ports/bearer-tokens.ts";
+import type { ClientCertificate, ClientCertificates } from "../../ports/certificates.ts";
+import { causeOfFailure } from "./connect-diagnosis.ts";
+
+/** How a client reaches a control plane. Asked anew for each stream, so that replaced files are used. */
+export interface ChannelAccess {
+  /** @throws MeshError when its files cannot be used. */
+  credentials(): ChannelCredentials;
+  readonly options: ChannelOptions;
+  /**
+   * What each call carries.
+   *
+   * @throws MeshError when the token would cross a network in plaintext, or cannot be read.
+   */
+  metadata(address: string): Metadata;
+  /** Why no connection came about, when that can be found out; else `undefined`. Takes two seconds at most. */
+  explain(address: string, grpcDetails: string): Promise<string | undefined>;
+}
+
+export interface ChannelAccessParts {
+  /** `undefined` speaks plaintext. */
+  readonly certificates?: ClientCertificates | undefined;
+  /** The name in the server's certificate, where it differs from the address. */
+  readonly serverName?: string | undefined;
+  readonly token?: TokenSource;
+  /** Lets a token cross a network that is trusted in plaintext. */
+  readonly allowsPlaintextToken?: boolean;
+}
+
+/** Plaintext without a token: for loopback and networks that somebody else protects. */
+export const PLAIN_ACCESS: ChannelAccess = channelAccess({});
+
+/** Access from certificates and a token, all optional. */
+export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
+  const { certificates, serverName, token = () => undefined } = parts;
+  return {
+    options: serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName },
+    credentials: credentialsFrom(certificates),
+    metadata(address) {
+      const metadata = new Metadata();
+      const shown = token();
+      if (shown === undefined) return metadata;
+      const isExposed = certificates === undefined && !isLoopback(address);
+      if (isExposed && parts.allowsPlaintextToken !== true) throw exposedToken(address);
+      metadata.set("authorization", `Bearer ${shown}`);
+      return metadata;
+    },
+    explain: (address, grpcDetails) =>
+      causeOfFailure({ address, grpcDetails, certificates, serverName }),
+  };
+}
+
+/** Credentials are made again only when the certificates changed: parsing a CA bundle takes milliseconds. */
+function credentialsFrom(certificates: ClientCertificates | undefined): () => ChannelCredentials {
+  if (certificates === undefined) return () => credentials.createInsecure();
+  let madeOf: ClientCertificate | undefined;
+  let made = credentials.createInsecure();
+  return () => {
+    const current = certificates.current();
+    if (current !== madeOf) {
+      const { ca, cert, key } = current;
+      made = credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
+      madeOf = current;
+    }
+    return made;
+  };
+}
+
+function bytes(pem: string | undefined): Buffer | null {
+  return pem === undefined ? null : Buffer.from(pem);
+}
+
+function exposedToken(address: string): MeshError {
+  return new MeshError(
+    "INVALID_ARGUMENT",
+    `the token was not sent: ${address} is beyond this machine and the connection is plaintext; ` +
+      "use TLS (--ca FILE), or --insecure if that network is trusted",
+  );
+}
+
+/** `127.0.0.1:7400`, `localhost:7400`, `[::1]:7400`, or a socket in a file. */
+function isLoopback(address: string): boolean {
+  if (address.startsWith("unix:")) return true;
+  const host = address.slice(0, address.lastIndexOf(":"));
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}

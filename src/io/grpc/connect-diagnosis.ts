@@ -1,0 +1,148 @@
+import { isIP } from "node:net";
+import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import type { ClientCertificates } from "../../ports/certificates.ts";
+
+/** The whole look: a stream's failure waits for it. */
+const LOOK_MS = 2_000;
+
+/** With TLS 1.3 a server refuses a client's certificate after the handshake is done for the client. */
+const REFUSAL_WAIT_MS = 300;
+
+/** A connection that never came about has nothing to do with TLS. */
+const NOT_REACHED =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Name resolution|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
+
+export interface FailedConnect {
+  readonly address: string;
+  /** What grpc-js says, which is often only that the connection is gone. */
+  readonly grpcDetails: string;
+  readonly certificates: ClientCertificates | undefined;
+  readonly serverName: string | undefined;
+}
+
+/** How a handshake made for looking ended. */
+interface Look {
+  /** An error's code, `""` when the handshake was done and stood. */
+  readonly errorCode: string;
+  readonly isTls: boolean;
+  /** Why the server's certificate would not be believed; `""` when it would. */
+  readonly distrust: string;
+  readonly certificate: PeerCertificate | undefined;
+}
+
+/** Why no gRPC connection came about, found out by a handshake of its own; `undefined` when that says nothing. */
+export async function causeOfFailure(failed: FailedConnect): Promise<string | undefined> {
+  if (NOT_REACHED.test(failed.grpcDetails)) return undefined;
+  try {
+    const look = await handshake(failed);
+    return failed.certificates === undefined
+      ? ofPlaintext(failed, look)
+      : ofTls(failed, look, failed.certificates);
+  } catch {
+    // Certificates that cannot be read say so elsewhere.
+    return undefined;
+  }
+}
+
+function ofPlaintext({ address }: FailedConnect, { isTls }: Look): string | undefined {
+  if (!isTls) return undefined;
+  return `${address} speaks TLS and this client plaintext; name the CA that signed its certificate with --ca FILE (or --ca system)`;
+}
+
+function ofTls(
+  { address, serverName }: FailedConnect,
+  { isTls, distrust, certificate, errorCode }: Look,
+  { caName, current }: ClientCertificates,
+): string | undefined {
+  if (!isTls) {
+    const isAnswer =
+      errorCode === "ERR_SSL_WRONG_VERSION_NUMBER" || /PACKET_LENGTH/.test(errorCode);
+    return isAnswer
+      ? `${address} speaks plaintext and this client TLS; start the server with --tls-cert and --tls-key, or leave --ca out`
+      : undefined;
+  }
+  if (distrust !== "") return wordsFor(distrust, { address, serverName, caName, certificate });
+  if (errorCode === "") return undefined;
+  return current().cert === undefined
+    ? `${address} asks for a client certificate; give one with --cert FILE and --key FILE`
+    : `${address} does not accept this client's certificate (${errorCode}); is it signed by the server's --tls-client-ca, and not expired?`;
+}
+
+interface Distrusted {
+  readonly address: string;
+  readonly serverName: string | undefined;
+  readonly caName: string;
+  readonly certificate: PeerCertificate | undefined;
+}
+
+function wordsFor(code: string, { address, serverName, caName, certificate }: Distrusted): string {
+  switch (code) {
+    case "CERT_HAS_EXPIRED":
+      return `the certificate of ${address}, or one behind it, has expired (${certificate?.valid_to ?? "unknown"}); renew it on the server`;
+    case "CERT_NOT_YET_VALID":
+      return `the certificate of ${address} is valid from ${certificate?.valid_from ?? "later"} on; are both clocks right?`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID": {
+      const host = serverName ?? address.slice(0, address.lastIndexOf(":"));
+      const names = certificate?.subjectaltname ?? `CN:${certificate?.subject.CN ?? ""}`;
+      return `the certificate of ${address} is not for "${host}" but for ${names}; connect by one of its names, or say which one to expect with --server-name`;
+    }
+    default:
+      return `the certificate of ${address} is not signed by ${caName} (${code}); give the CA that signed it with --ca FILE`;
+  }
+}
+
+async function handshake({ address, certificates, serverName }: FailedConnect): Promise<Look> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  const { ca, cert, key } = certificates?.current() ?? {};
+  const expected = serverName ?? host;
+  const socket = connect({
+    host,
+    port: Number(address.slice(colon + 1)),
+    ALPNProtocols: ["h2"],
+    // Told what is wrong instead of being cut off; nothing is sent over it.
+    rejectUnauthorized: false,
+    ...(isIP(expected) === 0 ? { servername: expected } : {}),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+  });
+  try {
+    return await looked(socket);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function looked(socket: TLSSocket): Promise<Look> {
+  return new Promise((resolve) => {
+    let wasSecured = false;
+    const end = (errorCode: string): void => {
+      clearTimeout(timer);
+      const wasRefused = /ALERT|TLSV1|SSLV3/.test(errorCode);
+      resolve({
+        errorCode,
+        // An alert is an answer in TLS as much as a certificate is.
+        isTls: wasSecured || wasRefused,
+        distrust: wasSecured ? distrustOf(socket) : "",
+        certificate: wasSecured ? socket.getPeerCertificate() : undefined,
+      });
+    };
+    let timer = setTimeout(() => end(""), LOOK_MS);
+    socket.once("secureConnect", () => {
+      wasSecured = true;
+      clearTimeout(timer);
+      timer = setTimeout(() => end(""), REFUSAL_WAIT_MS);
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.once("close", () => end("closed"));
+    // Alerts are heard by who reads.
+    socket.resume();
+  });
+}
+
+function distrustOf(socket: TLSSocket): string {
+  if (socket.authorized) return "";
+  const why: unknown = socket.authorizationError;
+  if (why instanceof Error) return "code" in why ? String(why.code) : why.message;
+  return String(why ?? "");
+}
