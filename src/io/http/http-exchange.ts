@@ -53,7 +53,7 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     this.path = path;
     this.clientAddress = request.socket.remoteAddress ?? "";
     this.forwardedFor = head.forwardedFor;
-    head.seal(host, this.clientAddress, context.random);
+    head.seal(host, this.clientAddress, context.random, context.scheme);
     this.#headers = head.headers;
     this.#body = new RequestBody(request, response, head, this);
     this.#relay = new ResponseRelay(context, response, this.method);

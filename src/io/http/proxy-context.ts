@@ -6,6 +6,8 @@ export interface ProxyContext {
   readonly pools: UpstreamPools;
   /** For trace ids. */
   readonly random: Random;
+  /** What clients speak to this listener, for X-Forwarded-Proto. */
+  readonly scheme: "http" | "https";
   /** Once true, each response asks its client to close the connection. */
   isStopping: boolean;
 }

@@ -1,14 +1,25 @@
-import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
+import {
+  createServer,
+  IncomingMessage,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Random } from "../../core/model/random.ts";
 import { requestTarget } from "../../core/routing/request-target.ts";
+import type { BearerTokens } from "../../ports/bearer-tokens.ts";
 import type { ExchangeHandler } from "../../ports/exchange.ts";
+import type { ListenerSecurity } from "../../ports/listener-security.ts";
+import { PROXY_CHALLENGE, showsProxyToken } from "./bearer.ts";
 import { bind } from "./bind.ts";
 import { HttpExchange } from "./http-exchange.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 import { rawRejection, rejectionBody, rejectionHeaders } from "./rejection.ts";
 import { RequestHead } from "./request-head.ts";
+import { followCertificates, tlsOptions } from "./tls-options.ts";
 import { UpgradeExchange } from "./upgrade-exchange.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
 
@@ -24,6 +35,8 @@ export interface ProxyListenerOptions {
   readonly requestTimeoutMs?: number;
   /** Silence in both directions. Source: Envoy's default stream idle timeout. */
   readonly idleTimeoutMs?: number;
+  /** How callers are known; plaintext for everybody without it. */
+  readonly security?: ListenerSecurity;
 }
 
 const DEFAULT_HEADERS_TIMEOUT_MS = 15_000;
@@ -43,15 +56,18 @@ const TIMEOUT_CHECK_INTERVAL_MS = 2_000;
 export class ProxyListener {
   readonly #context: ProxyContext;
   readonly #handler: ExchangeHandler;
-  readonly #server: Server<typeof IncomingMessage, typeof ProxyResponse>;
+  readonly #server: ProxyServer;
+  readonly #tokens: BearerTokens | undefined;
   /** Connections that speak another protocol by now: the HTTP server does not know them. */
   readonly #upgraded = new Set<Socket>();
 
   constructor(options: ProxyListenerOptions) {
-    const { handler, pools, random = Math.random } = options;
+    const { handler, pools, random = Math.random, security = {} } = options;
     this.#handler = handler;
-    this.#context = { pools, random, isStopping: false };
-    this.#server = createServer({
+    this.#tokens = security.tokens;
+    const scheme = security.certificates === undefined ? "http" : "https";
+    this.#context = { pools, random, scheme, isStopping: false };
+    this.#server = newServer(security, {
       insecureHTTPParser: false,
       // Refused here, with a reason.
       requireHostHeader: false,
@@ -61,6 +77,8 @@ export class ProxyListener {
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
+      // Most requests have no body, and then nobody needs a stream that ends.
+      optimizeEmptyRequests: true,
       IncomingMessage,
       ServerResponse: ProxyResponse,
       // HTTP/2 is offered by clients that are content without it.
@@ -112,6 +130,12 @@ export class ProxyListener {
     this.#server.close();
   }
 
+  #isKnown({ headers }: IncomingMessage): boolean {
+    return (
+      this.#tokens === undefined || showsProxyToken(headers["proxy-authorization"], this.#tokens)
+    );
+  }
+
   #cut(): void {
     this.#server.closeAllConnections();
     for (const socket of this.#upgraded) socket.destroy();
@@ -123,6 +147,10 @@ export class ProxyListener {
     const fault = faultOf(request, head);
     if (fault !== "" || typeof target === "string") {
       refuse(response, fault === "" ? String(target) : fault);
+      return;
+    }
+    if (!this.#isKnown(request)) {
+      refuseStranger(response);
       return;
     }
     const { host, path } = target;
@@ -146,11 +174,26 @@ export class ProxyListener {
       socket.end(rawRejection(400, "BR", `Bad request: ${message}.`));
       return;
     }
+    if (!this.#isKnown(request)) {
+      socket.end(rawRejection(407, "BR", NO_TOKEN, PROXY_CHALLENGE_HEADER));
+      return;
+    }
     const { host, path } = target;
     this.#handler.handle(
       new UpgradeExchange(this.#context, request, socket, early, head, host, path),
     );
   }
+}
+
+type ProxyServer = Server<typeof IncomingMessage, typeof ProxyResponse>;
+
+type ProxyServerOptions = ServerOptions<typeof IncomingMessage, typeof ProxyResponse>;
+
+function newServer({ certificates }: ListenerSecurity, options: ProxyServerOptions): ProxyServer {
+  if (certificates === undefined) return createServer(options);
+  const server = createTlsServer({ ...options, ...tlsOptions(certificates) });
+  followCertificates(server, certificates);
+  return server;
 }
 
 /** Knows its exchange, so that its close needs no closure. */
@@ -178,6 +221,19 @@ function refuse(response: ServerResponse, fault: string): void {
   response.end(body);
 }
 
+const NO_TOKEN =
+  "This agent asks for a token that its --token-file accepts: send Proxy-Authorization: Bearer TOKEN, or set http_proxy=http://weir:TOKEN@HOST:PORT.";
+
+const PROXY_CHALLENGE_HEADER = ["proxy-authenticate", PROXY_CHALLENGE];
+
+function refuseStranger(response: ServerResponse): void {
+  const body = rejectionBody(NO_TOKEN);
+  // What it sends after the head is not read.
+  response.shouldKeepAlive = false;
+  response.writeHead(407, [...rejectionHeaders("BR", body), ...PROXY_CHALLENGE_HEADER]);
+  response.end(body);
+}
+
 function refuseConnect(socket: Socket): void {
   socket.on("error", () => socket.destroy());
   socket.end(
@@ -192,7 +248,9 @@ function refuseConnect(socket: Socket): void {
 /** For bytes that are no request; its sender may be anything, so the connection ends. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
   // Behind a response that has begun, an answer of ours would become part of it.
-  if (!socket.writable || error.code === "ECONNRESET" || isResponding(socket)) {
+  // A handshake that failed leaves nothing to write to.
+  const isTlsError = /^ERR_(SSL|TLS)_/.test(error.code ?? "");
+  if (!socket.writable || error.code === "ECONNRESET" || isTlsError || isResponding(socket)) {
     socket.destroy(error);
     return;
   }

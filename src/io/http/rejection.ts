@@ -32,10 +32,16 @@ export function rejectionHeaders(reason: ReasonFlag, body: Buffer): string[] {
 }
 
 /** A whole response for a socket that no parser serves any more; the connection ends with it. */
-export function rawRejection(status: number, reason: ReasonFlag, message: string): Buffer {
+export function rawRejection(
+  status: number,
+  reason: ReasonFlag,
+  message: string,
+  more: readonly string[] = [],
+): Buffer {
   const body = rejectionBody(message);
   const head = rawHead(status, STATUS_CODES[status] ?? "", [
     ...rejectionHeaders(reason, body),
+    ...more,
     "connection",
     "close",
   ]);

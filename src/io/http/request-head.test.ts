@@ -6,7 +6,7 @@ const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /** The endpoint's headers for a request with `raw` ones, in lower case. */
 function sealed(raw: readonly string[]): Map<string, string> {
   const head = new RequestHead(raw);
-  head.seal("orders.weir", "10.0.0.9", () => 0.5);
+  head.seal("orders.weir", "10.0.0.9", () => 0.5, "http");
   const headers = new Map<string, string>();
   for (let i = 0; i < head.headers.length; i += 2) {
     const name = (head.headers[i] ?? "").toLowerCase();

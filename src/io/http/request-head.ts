@@ -37,14 +37,15 @@ export class RequestHead {
    * Adds what tells the endpoint where the request came from.
    *
    * @param host becomes Host; not sent when empty.
+   * @param scheme what the client spoke to this proxy.
    */
-  seal(host: string, clientAddress: string, random: Random): void {
+  seal(host: string, clientAddress: string, random: Random, scheme: "http" | "https"): void {
     const { headers } = this;
     if (host !== "") headers.push("host", host);
     if (clientAddress !== "" || this.forwardedFor !== "") {
       headers.push("x-forwarded-for", joined(this.forwardedFor, clientAddress));
     }
-    if (!this.#hasForwardedProto) headers.push("x-forwarded-proto", "http");
+    if (!this.#hasForwardedProto) headers.push("x-forwarded-proto", scheme);
     if (!this.#hasForwardedHost && host !== "") headers.push("x-forwarded-host", host);
     if (isTraceparent(this.#traceparent)) {
       headers.push("traceparent", this.#traceparent);

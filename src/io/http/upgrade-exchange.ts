@@ -58,7 +58,7 @@ export class UpgradeExchange implements Exchange {
     this.path = path;
     this.clientAddress = client.remoteAddress ?? "";
     this.forwardedFor = head.forwardedFor;
-    head.seal(host, this.clientAddress, context.random);
+    head.seal(host, this.clientAddress, context.random, context.scheme);
     this.#headers = [...head.headers, "connection", "Upgrade", "upgrade", head.upgrade];
     client.on("close", () => this.#clientClosed());
   }
