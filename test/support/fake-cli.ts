@@ -1,12 +1,14 @@
 import type { CliContext, StopSignal } from "../../src/apps/cli/context.ts";
 import { runCli } from "../../src/apps/cli/program.ts";
 import type { Configured, Flags, Programs } from "../../src/apps/cli/programs.ts";
+import { FakeCheckProbe } from "./fake-check-probe.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeControlPlaneApi } from "./fake-control-plane-api.ts";
 
 /** A terminal, a control plane and a keyboard for tests of the command line. */
 export class FakeCli {
   readonly api = new FakeControlPlaneApi();
+  readonly probe = new FakeCheckProbe();
   readonly clock = new FakeClock();
   readonly env: Record<string, string | undefined> = {};
   /** What was printed for programs and for people. */
@@ -59,6 +61,7 @@ export class FakeCli {
         this.connected.push(address);
         return this.api;
       },
+      checkProbe: async () => this.probe,
       agentReadiness: async () => ({ isReady: this.agentIsReady, text: "no control plane yet\n" }),
     };
   }

@@ -53,7 +53,8 @@ export async function withApi<T>(
   }
 }
 
-function serverOf({ env }: CliContext, { server }: ConnectionOptions): string {
+/** The control plane that was asked for, by flag, variable or default. @throws UsageError */
+export function serverOf({ env }: CliContext, { server }: ConnectionOptions): string {
   if (server !== undefined) return server;
   const fromEnv = env["WEIR_SERVER"];
   if (fromEnv === undefined || fromEnv === "") return DEFAULT_SERVER;

@@ -1,3 +1,4 @@
+import type { CheckProbe } from "../../ports/check-probe.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
 
@@ -14,6 +15,8 @@ export interface CliContext {
   readonly version: string;
   /** @param address `host:port` of a control plane. */
   connect(address: string): Promise<ControlPlaneApi>;
+  /** For `weir check`: looks at ports and certificates from outside. */
+  checkProbe(): Promise<CheckProbe>;
   /** A name for one process that nobody else has. */
   newId(): string;
   /** Asks an agent's admin port whether it is ready. @throws MeshError UNREACHABLE */

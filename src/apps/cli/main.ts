@@ -70,6 +70,7 @@ const context: CliContext = {
   signals: { stop, onHangup: (listener) => void process.on("SIGHUP", listener) },
   // Loaded when it is needed: `weir version` answers in a tenth of the time without gRPC.
   connect: async (address) => (await import("../../io/grpc/api-client.ts")).connectApi(address),
+  checkProbe: async () => (await import("../../io/probe/check-probe.ts")).socketCheckProbe,
   agentReadiness,
 };
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { addAgents } from "./agents.ts";
+import { addCheck } from "./check/check.ts";
 import type { CliContext } from "./context.ts";
 import { addDrain, addUndrain } from "./drain.ts";
 import { addEndpoints } from "./endpoints.ts";
@@ -58,6 +59,7 @@ function newProgram(context: CliContext, programs: Programs, verdict: Verdict): 
   addUndrain(program, context);
   addEvict(program, context);
   addAgents(program, context);
+  addCheck(program, context, verdict);
   addHealth(program, context, verdict);
   addVersion(program, context);
   program.option("-V, --version", "print the version");
