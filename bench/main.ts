@@ -11,6 +11,7 @@ interface BenchOptions {
 
 /** Loaded when asked for: a bench must not pay for another one's imports. */
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
+  library: async (options) => (await import("./library.ts")).library(options),
   pick: async (options) => (await import("./pick.ts")).pick(options),
   proxy: async (options) => (await import("./proxy.ts")).proxy(options),
   register: async (options) => (await import("./register.ts")).register(options),
