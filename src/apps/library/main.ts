@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { getGlobalDispatcher } from "undici";
 import { newFastRandom } from "../../core/model/fast-random.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
+import { ChannelBalancer } from "../../data-plane/channel-balancer.ts";
 import { proberByKind } from "../../data-plane/prober-by-kind.ts";
 import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
 import { connectApi } from "../../io/grpc/api-client.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
+import { registerGrpcMesh } from "../../io/grpc/mesh-scheme.ts";
 import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
 import { MeshDispatcher } from "../../io/http/mesh-dispatcher.ts";
 import { type MeshFetch, meshFetch } from "../../io/http/mesh-fetch.ts";
@@ -87,7 +89,10 @@ function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
         cut: () => dispatcher.cut(),
       };
     },
-    openGrpc: () => () => undefined,
+    openGrpc: (name, table, namespace) => {
+      const services = new ChannelBalancer({ table, clock: systemClock, random, namespace });
+      return registerGrpcMesh(name, services, config.grpc);
+    },
   };
 }
 

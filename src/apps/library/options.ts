@@ -28,6 +28,8 @@ const meshSchema = z.strictObject({
   token: z.string().min(1).optional(),
   tokenFile: z.string().min(1).optional(),
   insecure: flag.default(false),
+  // Off, because an instance that is killed may have carried out what it could not answer.
+  grpc: z.strictObject({ retryUnavailable: flag.default(false) }).prefault({}),
 });
 
 /** What a program may say of its mesh: the names, units and defaults of an agent's file. */
