@@ -51,5 +51,5 @@ function defaultId(port: number): string {
   const host = hostname()
     .replace(/[^A-Za-z0-9._-]/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "");
-  return `${host === "" ? "host" : host.slice(0, 100)}-${port}`;
+  return `${host === "" ? "host" : host.slice(0, 100)}:${port}`;
 }

@@ -206,7 +206,7 @@ test("the instance of the flags stands beside those of the file, with an id of i
   });
   expect(instances.map(({ key }) => key)).toEqual([
     "default/a/b",
-    expect.stringMatching(/^shop\/hello\/.+-8080$/),
+    expect.stringMatching(/^shop\/hello\/.+:8080$/),
   ]);
 });
 
