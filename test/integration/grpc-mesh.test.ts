@@ -183,3 +183,17 @@ test("all four kinds of calls go through", async () => {
   expect(mesh.upstream().stats).toMatchObject({ begun: 4, succeeded: 4 });
   expect(mesh.inFlight()).toEqual({ a: 0 });
 });
+
+test("no connection outlives its client, whatever came and went", async () => {
+  const [a, b] = await echoServers("a", "b");
+  const mesh = new ChannelMesh();
+  mesh.open();
+  mesh.has([endpointOf(a), endpointOf(b)]);
+  const client = new EchoClient("weir:orders");
+  await connected(client, [a, b]);
+  mesh.has([endpointOf(a, { weight: 7 }), endpointOf(b, { process: "b-2" })]);
+  mesh.has([endpointOf(a)]);
+  expect(await client.say()).toBe("a");
+  client.client.close();
+  await waitUntil("all are closed", 5_000, () => a.openCount + b.openCount === 0);
+});

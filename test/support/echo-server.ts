@@ -91,6 +91,11 @@ export class EchoServer {
     return typeof address === "object" && address !== null ? address.port : 0;
   }
 
+  /** Connections that are open. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
   get heldCount(): number {
     return this.#held.length;
   }
