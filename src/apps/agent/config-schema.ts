@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, flag } from "../../config/fields.ts";
+import { filePath, securityShape } from "../../config/security-fields.ts";
 import { idField, oneOf, serviceField } from "../../config/word-fields.ts";
 import { ACCESS_LOG_MODES } from "../../data-plane/access-log.ts";
 import { dataPlaneShape, instanceSchema } from "../../data-plane/settings-schema.ts";
@@ -13,6 +14,17 @@ export const agentSchema = z.strictObject({
   admin: address.default("127.0.0.1:15000"),
   stateDir: z.string().min(1).default(".weir/agent"),
   accessLog: oneOf(ACCESS_LOG_MODES).default("off"),
+  ...securityShape,
+  // Towards the control plane: TLS when any of them is given.
+  controlPlaneTls: z
+    .strictObject({
+      ca: filePath.optional(),
+      cert: filePath.optional(),
+      key: filePath.optional(),
+      serverName: z.string().min(1).optional(),
+    })
+    .prefault({}),
+  controlPlaneTokenFile: filePath.optional(),
   takeOver: flag.default(false),
   routes: z
     .array(

@@ -1,4 +1,11 @@
-import { parseSettings, type SettingSource, settingsError } from "../../config/parse-settings.ts";
+import {
+  parseSettings,
+  type SettingSource,
+  type SettingViolation,
+  settingsError,
+} from "../../config/parse-settings.ts";
+import { securityViolations } from "../../config/security-fields.ts";
+import { isLoopback } from "../../core/model/loopback.ts";
 import type { PathRoute } from "../../core/routing/match.ts";
 import type { LocalInstance } from "../../data-plane/local-instance.ts";
 import { localInstances } from "../../data-plane/local-instances.ts";
@@ -30,7 +37,9 @@ export function agentConfigFrom(input: AgentConfigInput): AgentConfig {
   const { flags, env, fileText, filePath = "configuration" } = input;
   const file = fileText === undefined ? undefined : { text: fileText, path: filePath };
   const { settings, sources, placeOf } = parseSettings(agentSchema, { flags, env, file });
-  const { namespace } = settings;
+  const { namespace, listen, admin } = settings;
+  const exposed = [...securityViolations(settings, { listen, admin }), ...exposedToken(settings)];
+  if (exposed.length > 0) throw settingsError(exposed, placeOf);
   const joined = joinedInstance(flags);
   const entries = joined === undefined ? settings.instances : [...settings.instances, joined];
   const { instances, violations } = localInstances(entries, namespace, settings.locality);
@@ -49,6 +58,18 @@ export function agentConfigFrom(input: AgentConfigInput): AgentConfig {
     })),
     sources: joined === undefined ? sources : sources.map((of) => withJoined(of, entries)),
   };
+}
+
+/** A token that every router on the way to the control plane could read. */
+function exposedToken(settings: AgentSettings): SettingViolation[] {
+  const { controlPlaneTokenFile, controlPlaneTls, controlPlane, insecure } = settings;
+  const isTls = controlPlaneTls.ca !== undefined || controlPlaneTls.cert !== undefined;
+  const far = controlPlane.find((address) => !isLoopback(address));
+  if (controlPlaneTokenFile === undefined || isTls || insecure || far === undefined) return [];
+  const description =
+    `the token would cross the network to ${far} in plaintext; ` +
+    "use TLS (--control-plane-tls-ca FILE), or --insecure if that network is trusted";
+  return [{ path: ["controlPlaneTokenFile"], description }];
 }
 
 function withJoined(of: SettingSource, entries: readonly unknown[]): SettingSource {

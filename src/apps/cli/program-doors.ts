@@ -36,7 +36,11 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
       return configured(sources, async () => {
         const { runServer } = await import("../control-plane/main.ts");
         const server = await runServer(settings, context.version);
-        return { lines: serverLines(server), stop: () => server.stop() };
+        return {
+          lines: serverLines(server),
+          stop: () => server.stop(),
+          reload: async () => server.reload(),
+        };
       });
     },
     async agent(flags, command) {
@@ -51,7 +55,11 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
       return configured(config.sources, async () => {
         const { runAgent } = await import("../agent/main.ts");
         const agent = await runAgent(config, context.version);
-        const running = { lines: agentLines(agent), stop: () => agent.stop() };
+        const running = {
+          lines: agentLines(agent),
+          stop: () => agent.stop(),
+          reload: async () => agent.reload(),
+        };
         return startWithCommand({ context, agent, running, command });
       });
     },
@@ -61,7 +69,11 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
       return configured(config.sources, async () => {
         const { runDev } = await import("../dev/main.ts");
         const dev = await runDev(config, context.version);
-        return { lines: devLines(dev), stop: () => dev.stop() };
+        return {
+          lines: devLines(dev),
+          stop: () => dev.stop(),
+          reload: async () => dev.reload(),
+        };
       });
     },
   };

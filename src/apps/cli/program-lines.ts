@@ -3,36 +3,49 @@
 export interface ServerAddresses {
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  readonly isTls: boolean;
 }
 
 export interface AgentAddresses {
   readonly listenAddress: string;
   readonly adminAddress: string;
+  readonly isTls: boolean;
+}
+
+/** What browsers and curl put before the address of a port. */
+export function scheme({ isTls }: { readonly isTls: boolean }): "http" | "https" {
+  return isTls ? "https" : "http";
 }
 
 /** For `weir server`. */
-export function serverLines({ grpcAddress, adminAddress }: ServerAddresses): string[] {
-  const server = serverFlag(grpcAddress);
+export function serverLines(addresses: ServerAddresses): string[] {
+  const { grpcAddress, adminAddress, isTls } = addresses;
+  const ca = isTls ? " --ca CA_FILE" : "";
+  const server = `${serverFlag(grpcAddress)}${ca}`;
+  const agentCa = isTls ? " --control-plane-tls-ca CA_FILE" : "";
   return [
     `gRPC API          ${grpcAddress}`,
-    `health, metrics   http://${adminAddress}`,
+    `health, metrics   ${scheme(addresses)}://${adminAddress}`,
     "",
     "Try next, in another terminal:",
-    `  npx weir agent${grpcAddress === DEFAULT_GRPC ? "" : ` --control-plane ${grpcAddress}`}`,
+    `  npx weir agent${grpcAddress === DEFAULT_GRPC ? "" : ` --control-plane ${grpcAddress}`}${agentCa}`,
     `  npx weir register hello 127.0.0.1:8081${server}`,
     `  npx weir watch --all${server}`,
   ];
 }
 
 /** For `weir agent`. */
-export function agentLines({ listenAddress, adminAddress }: AgentAddresses): string[] {
+export function agentLines(addresses: AgentAddresses): string[] {
+  const listen = `${scheme(addresses)}://${addresses.listenAddress}`;
+  const admin = `${scheme(addresses)}://${addresses.adminAddress}`;
+  const curl = addresses.isTls ? "curl --cacert CA_FILE" : "curl";
   return [
-    `requests to services   http://${listenAddress}`,
-    `readiness, metrics     http://${adminAddress}`,
+    `requests to services   ${listen}`,
+    `readiness, metrics     ${admin}`,
     "",
     "Try next, in another terminal:",
-    `  curl -H 'Host: SERVICE.weir' http://${listenAddress}/`,
-    `  curl http://${adminAddress}/ready`,
+    `  ${curl} -H 'Host: SERVICE.weir' ${listen}/`,
+    `  ${curl} ${admin}/ready`,
   ];
 }
 
@@ -45,13 +58,13 @@ export function devLines(dev: {
   const flag = serverFlag(server.grpcAddress);
   return [
     "Weir is up.",
-    `  control plane   ${server.grpcAddress} (gRPC), http://${server.adminAddress} (health, metrics)`,
-    `  agent           http://${agent.listenAddress} (requests), http://${agent.adminAddress} (readiness, metrics)`,
+    `  control plane   ${server.grpcAddress} (gRPC), ${scheme(server)}://${server.adminAddress} (health, metrics)`,
+    `  agent           ${scheme(agent)}://${agent.listenAddress} (requests), ${scheme(agent)}://${agent.adminAddress} (readiness, metrics)`,
     "",
     "Try next, in other terminals:",
     '  node -e \'require("http").createServer((_, r) => r.end("hello\\n")).listen(8081)\'',
     `  npx weir register hello 127.0.0.1:8081${flag}`,
-    `  curl -H 'Host: hello.weir' http://${agent.listenAddress}/`,
+    `  curl -H 'Host: hello.weir' ${scheme(agent)}://${agent.listenAddress}/`,
     `  npx weir watch --all${flag}`,
     "Or register over gRPC, with any client:",
     "  npx buf curl --protocol grpc --http2-prior-knowledge \\",

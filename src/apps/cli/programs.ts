@@ -70,29 +70,53 @@ export function addPrograms(
 }
 
 function withServerFlags(command: Command): Command {
+  return withSecurityFlags(
+    command
+      .option("--listen <host:port>", "gRPC API (default 127.0.0.1:7400)")
+      .option("--admin <host:port>", "HTTP: health, metrics, JSON views (default 127.0.0.1:7401)")
+      .option("--state-dir <folder>", "where registrations survive a restart")
+      .option("--replica-id <id>", "this replica's name")
+      .option("--settle-after <duration>", "how long after a start absence means nothing yet"),
+  );
+}
+
+/** Of every program that listens. */
+function withSecurityFlags(command: Command): Command {
   return command
-    .option("--listen <host:port>", "gRPC API (default 127.0.0.1:7400)")
-    .option("--admin <host:port>", "HTTP: health, metrics, JSON views (default 127.0.0.1:7401)")
-    .option("--state-dir <folder>", "where registrations survive a restart")
-    .option("--replica-id <id>", "this replica's name")
-    .option("--settle-after <duration>", "how long after a start absence means nothing yet")
+    .option("--tls-cert <file>", "speak TLS on every port, with this certificate (PEM)")
+    .option("--tls-key <file>", "its key")
+    .option("--tls-client-ca <file>", "ask clients for a certificate that this CA signed")
+    .option("--token-file <file>", "ask callers for one of its tokens, NAME:TOKEN or TOKEN a line")
     .option("--insecure", "allow plaintext beyond this machine");
 }
 
 function withAgentFlags(command: Command): Command {
-  return command
-    .option("--config <file>", "settings in YAML")
-    .option("--control-plane <host:port,...>", "control planes to ask")
-    .option("--listen <host:port>", "where applications send requests (default 127.0.0.1:15001)")
-    .option("--admin <host:port>", "metrics and readiness (default 127.0.0.1:15000)")
-    .option("--state-dir <folder>", "where the last known endpoints are kept")
-    .option("--id <id>", "this agent's name")
-    .option("--service <name>", "register an instance of it, which listens on --port")
-    .option("--port <n>", "where that instance listens")
-    .option("--health <path>", "what to ask it for over HTTP (default: only whether it accepts)")
-    .option("--address <host>", "where other agents reach it (default 127.0.0.1)")
-    .option("--instance <id>", "its id (default host name and port)")
-    .option("--take-over", "take the ports over from an agent that still runs");
+  return withSecurityFlags(
+    command
+      .option("--config <file>", "settings in YAML")
+      .option("--control-plane <host:port,...>", "control planes to ask")
+      .option("--listen <host:port>", "where applications send requests (default 127.0.0.1:15001)")
+      .option("--admin <host:port>", "metrics and readiness (default 127.0.0.1:15000)")
+      .option("--state-dir <folder>", "where the last known endpoints are kept")
+      .option("--id <id>", "this agent's name")
+      .option("--service <name>", "register an instance of it, which listens on --port")
+      .option("--port <n>", "where that instance listens")
+      .option("--health <path>", "what to ask it for over HTTP (default: only whether it accepts)")
+      .option("--address <host>", "where other agents reach it (default 127.0.0.1)")
+      .option("--instance <id>", "its id (default host name and port)")
+      .option(
+        "--control-plane-tls-ca <file>",
+        "reach the control plane by TLS: its CA, or `system`",
+      )
+      .option("--control-plane-tls-cert <file>", "this agent's certificate for the control plane")
+      .option("--control-plane-tls-key <file>", "its key")
+      .option(
+        "--control-plane-tls-server-name <name>",
+        "the name in the control plane's certificate",
+      )
+      .option("--control-plane-token-file <file>", "the token for the control plane (WEIR_TOKEN)")
+      .option("--take-over", "take the ports over from an agent that still runs"),
+  );
 }
 
 function withDevFlags(command: Command): Command {
@@ -103,7 +127,9 @@ function withDevFlags(command: Command): Command {
     .option("--server-admin <host:port>", "the control plane's HTTP (default 127.0.0.1:7401)")
     .option("--listen <host:port>", "where applications send requests (default 127.0.0.1:15001)")
     .option("--admin <host:port>", "the agent's metrics and readiness (default 127.0.0.1:15000)")
-    .option("--settle-after <duration>", "how long after a start absence means nothing yet");
+    .option("--settle-after <duration>", "how long after a start absence means nothing yet")
+    .option("--token-file <file>", "ask callers for one of its tokens, NAME:TOKEN or TOKEN a line")
+    .option("--insecure", "allow plaintext beyond this machine");
 }
 
 /** Commander hands operands first, then options, then the command itself. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { CliContext } from "./context.ts";
-import type { AgentAddresses } from "./program-lines.ts";
+import { type AgentAddresses, scheme } from "./program-lines.ts";
 import type { RunningProgram } from "./programs.ts";
 
 /** How often a starting agent is asked; its command waits no longer than that without need. */
@@ -13,7 +13,9 @@ const SAY_WAITING_AFTER_MS = 5_000;
 
 export interface RunCommandOptions {
   readonly context: CliContext;
-  readonly agent: AgentAddresses;
+  readonly agent: AgentAddresses & {
+    readiness(): { readonly isReady: boolean; readonly text: string };
+  };
   readonly running: RunningProgram;
   /** Empty for none. */
   readonly command: readonly string[];
@@ -31,7 +33,7 @@ export async function startWithCommand(options: RunCommandOptions): Promise<Runn
   await untilReady(context, agent);
   const child = spawn(program, args, {
     stdio: "inherit",
-    env: { ...context.env, WEIR_AGENT: `http://${agent.listenAddress}` },
+    env: { ...context.env, WEIR_AGENT: `${scheme(agent)}://${agent.listenAddress}` },
   });
   // A second signal ends this process at once: the command must not stay behind without its agent.
   const killChild = (): void => void child.kill("SIGKILL");
@@ -44,7 +46,7 @@ export async function startWithCommand(options: RunCommandOptions): Promise<Runn
     });
   });
   return {
-    lines: running.lines,
+    ...running,
     ended,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
@@ -54,12 +56,12 @@ export async function startWithCommand(options: RunCommandOptions): Promise<Runn
   };
 }
 
-async function untilReady(context: CliContext, { adminAddress }: AgentAddresses): Promise<void> {
+async function untilReady(context: CliContext, agent: RunCommandOptions["agent"]): Promise<void> {
   const { clock, terminal } = context;
   const startedAtMs = clock.nowMs();
   let hasSaid = false;
   for (;;) {
-    const { isReady, text } = await context.agentReadiness(adminAddress);
+    const { isReady, text } = agent.readiness();
     if (isReady) return;
     if (!hasSaid && clock.nowMs() - startedAtMs > SAY_WAITING_AFTER_MS) {
       hasSaid = true;

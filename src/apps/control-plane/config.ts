@@ -1,17 +1,18 @@
 import { hostname } from "node:os";
 import { z } from "zod";
-import { address, duration, flag } from "../../config/fields.ts";
+import { address, duration } from "../../config/fields.ts";
 import {
   type ParsedSettings,
   parseSettings,
   type RawSettings,
+  settingsError,
 } from "../../config/parse-settings.ts";
+import { securityShape, securityViolations } from "../../config/security-fields.ts";
 import { idField } from "../../config/word-fields.ts";
 import { DEFAULT_SETTLE_AFTER_MS } from "../../core/discovery/settling.ts";
-import { MeshError } from "../../core/model/mesh-error.ts";
 
 const schema = z.object({
-  /** gRPC. Loopback, because there is no TLS yet. */
+  /** gRPC. Loopback, because nothing protects it unless told to. */
   listen: address.default("127.0.0.1:7400"),
   /** HTTP: health, metrics, JSON views. */
   admin: address.default("127.0.0.1:7401"),
@@ -21,8 +22,7 @@ const schema = z.object({
   replicaId: idField.default(() => safeHostName()),
   /** How long after a start absence means nothing yet: agents and sessions need three backoffs. */
   settleAfter: duration({ minMs: 0, maxMs: 3_600_000 }).default(DEFAULT_SETTLE_AFTER_MS),
-  /** Allows plaintext beyond this machine. */
-  insecure: flag.default(false),
+  ...securityShape,
 });
 
 export type ServerConfig = z.infer<typeof schema>;
@@ -30,19 +30,10 @@ export type ServerConfig = z.infer<typeof schema>;
 /** @throws MeshError INVALID_ARGUMENT that says what is wrong and where it was set. */
 export function serverConfigFrom(raw: RawSettings): ParsedSettings<ServerConfig> {
   const parsed = parseSettings(schema, raw);
-  const { listen, insecure } = parsed.settings;
-  if (!insecure && !isLoopback(listen)) {
-    throw new MeshError(
-      "INVALID_ARGUMENT",
-      `listen: ${listen} would speak plaintext beyond this machine; add --insecure if that network is trusted, or listen on 127.0.0.1`,
-    );
-  }
+  const { listen, admin } = parsed.settings;
+  const violations = securityViolations(parsed.settings, { listen, admin });
+  if (violations.length > 0) throw settingsError(violations, parsed.placeOf);
   return parsed;
-}
-
-function isLoopback(text: string): boolean {
-  const host = text.slice(0, text.lastIndexOf(":"));
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }
 
 /** Host names may hold what ids may not. */

@@ -4,11 +4,13 @@ import { HealthRegistry } from "../../io/grpc/health.ts";
 import { startGrpcServer } from "../../io/grpc/server.ts";
 import { weirServices } from "../../io/grpc/weir-services.ts";
 import { startAdmin } from "../../io/http/admin-listener.ts";
+import { type OpenListenerSecurity, openListenerSecurity } from "../../io/listener-security.ts";
 import { noRegistryStore } from "../../io/no-registry-store.ts";
 import { pinoLog } from "../../io/pino-log.ts";
 import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
+import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
 import { startControlPlane } from "./start.ts";
@@ -17,6 +19,10 @@ export interface RunningServer {
   /** `host:port` as bound. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  /** Whether its ports speak TLS. */
+  readonly isTls: boolean;
+  /** Reads certificates and tokens again. @throws MeshError when they cannot be used; the last good ones stay. */
+  reload(): void;
   /** Sends clients away, ends streams, writes the last snapshot. */
   stop(): Promise<void>;
 }
@@ -27,6 +33,25 @@ export async function runServer(
   softwareVersion: string,
 ): Promise<RunningServer> {
   const log = pinoLog(process.env["WEIR_LOG_LEVEL"] ?? "info", "weir-server");
+  const security = openListenerSecurity(
+    { ...config, token: process.env["WEIR_TOKEN"] },
+    systemClock,
+    log,
+  );
+  try {
+    return await startServer(config, softwareVersion, log, security);
+  } catch (error) {
+    security.stop();
+    throw error;
+  }
+}
+
+async function startServer(
+  config: ServerConfig,
+  softwareVersion: string,
+  log: Log,
+  security: OpenListenerSecurity,
+): Promise<RunningServer> {
   const store =
     config.stateDir === undefined ? noRegistryStore : openRegistryStore(config.stateDir);
   const host = new NodeServerHost(config.stateDir);
@@ -53,17 +78,23 @@ export async function runServer(
     const admin = await startAdmin(
       config.admin,
       adminPages(plane, () => isDraining),
+      { security },
     );
-    const grpc = await startGrpcServer(config.listen, services).catch(async (error: unknown) => {
-      await admin.stop();
-      throw error;
-    });
-    host.listens({ name: "grpc", address: grpc.address, isTls: false });
-    host.listens({ name: "admin", address: admin.address, isTls: false });
+    const grpc = await startGrpcServer(config.listen, services, security).catch(
+      async (error: unknown) => {
+        await admin.stop();
+        throw error;
+      },
+    );
+    const isTls = security.certificates !== undefined;
+    host.listens({ name: "grpc", address: grpc.address, isTls });
+    host.listens({ name: "admin", address: admin.address, isTls });
     log.info({ grpc: grpc.address, admin: admin.address }, "the control plane is up");
     return {
       grpcAddress: grpc.address,
       adminAddress: admin.address,
+      isTls,
+      reload: () => security.reload(),
       async stop() {
         isDraining = true;
         health.set(false);
@@ -72,6 +103,7 @@ export async function runServer(
         await grpc.stop();
         await admin.stop();
         host.stop();
+        security.stop();
       },
     };
   } catch (error) {

@@ -23,7 +23,9 @@ const SETTLE_AFTER = "2s";
 
 /** @throws MeshError INVALID_ARGUMENT */
 export function devConfigFrom({ flags, env, file }: DevConfigInput): DevConfig {
-  const { serverListen, serverAdmin, stateDir, settleAfter, ...agentFlags } = flags;
+  const { serverListen, serverAdmin, stateDir, settleAfter, tokenFile, insecure, ...agentFlags } =
+    flags;
+  const tokens = tokenFile ?? env["WEIR_TOKEN_FILE"];
   const folder = stateDir ?? env["WEIR_STATE_DIR"] ?? DEFAULT_STATE_DIR;
   const server = serverConfigFrom({
     flags: {
@@ -31,6 +33,8 @@ export function devConfigFrom({ flags, env, file }: DevConfigInput): DevConfig {
       admin: serverAdmin,
       stateDir: `${folder}/server`,
       settleAfter: settleAfter ?? SETTLE_AFTER,
+      tokenFile: tokens,
+      insecure,
     },
     // Two programs cannot both listen on what WEIR_LISTEN names: variables are the agent's.
     env: {},
@@ -40,6 +44,10 @@ export function devConfigFrom({ flags, env, file }: DevConfigInput): DevConfig {
       ...agentFlags,
       stateDir: `${folder}/agent`,
       controlPlane: server.settings.listen,
+      tokenFile: tokens,
+      // One of the tokens that it asks for itself is good for its control plane.
+      controlPlaneTokenFile: tokens,
+      insecure,
     },
     env,
     fileText: file?.text,

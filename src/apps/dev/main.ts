@@ -4,8 +4,18 @@ import type { DevConfig } from "./config.ts";
 
 /** Both programs in one process, and where each listens. */
 export interface RunningDev {
-  readonly server: { readonly grpcAddress: string; readonly adminAddress: string };
-  readonly agent: { readonly listenAddress: string; readonly adminAddress: string };
+  readonly server: {
+    readonly grpcAddress: string;
+    readonly adminAddress: string;
+    readonly isTls: boolean;
+  };
+  readonly agent: {
+    readonly listenAddress: string;
+    readonly adminAddress: string;
+    readonly isTls: boolean;
+  };
+  /** Reads tokens and certificates again. @throws MeshError when they cannot be used. */
+  reload(): void;
   /** The agent first, which says goodbye to the control plane. */
   stop(): Promise<void>;
 }
@@ -22,6 +32,10 @@ export async function runDev(config: DevConfig, softwareVersion: string): Promis
     return {
       server,
       agent,
+      reload() {
+        server.reload();
+        agent.reload();
+      },
       async stop() {
         await agent.stop();
         await server.stop();

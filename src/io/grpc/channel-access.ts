@@ -1,4 +1,5 @@
 import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from "@grpc/grpc-js";
+import { isLoopback } from "../../core/model/loopback.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { TokenSource } from "../../ports/bearer-tokens.ts";
 import type { ClientCertificate, ClientCertificates } from "../../ports/certificates.ts";
@@ -42,7 +43,8 @@ export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
       const metadata = new Metadata();
       const shown = token();
       if (shown === undefined) return metadata;
-      const isExposed = certificates === undefined && !isLoopback(address);
+      const isLocal = address.startsWith("unix:") || isLoopback(address);
+      const isExposed = certificates === undefined && !isLocal;
       if (isExposed && parts.allowsPlaintextToken !== true) throw exposedToken(address);
       metadata.set("authorization", `Bearer ${shown}`);
       return metadata;
@@ -78,11 +80,4 @@ function exposedToken(address: string): MeshError {
     `the token was not sent: ${address} is beyond this machine and the connection is plaintext; ` +
       "use TLS (--ca FILE), or --insecure if that network is trusted",
   );
-}
-
-/** `127.0.0.1:7400`, `localhost:7400`, `[::1]:7400`, or a socket in a file. */
-function isLoopback(address: string): boolean {
-  if (address.startsWith("unix:")) return true;
-  const host = address.slice(0, address.lastIndexOf(":"));
-  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
