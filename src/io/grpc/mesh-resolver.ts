@@ -100,8 +100,10 @@ class MeshResolver implements experimental.Resolver {
   }
 }
 
+type ResolverClass = Parameters<typeof experimental.registerResolver>[1];
+
 /** gRPC takes a class: this one looks for meshes in that registry. */
-export function meshResolverClass(registry: MeshRegistry) {
+export function meshResolverClass(registry: MeshRegistry): ResolverClass {
   return class extends MeshResolver {
     static getDefaultAuthority(uri: experimental.GrpcUri): string {
       return authorityOf(parseMeshTarget(uri));
