@@ -24,7 +24,7 @@ let root: string;
 let folder: string;
 let packed: readonly { readonly path: string }[];
 let weir: string;
-let server: RunningProcess;
+let server: RunningProcess | undefined;
 let controlPlane: string;
 const processes: RunningProcess[] = [];
 const applications: Server[] = [];

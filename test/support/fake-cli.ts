@@ -1,6 +1,7 @@
 import type { CliContext, StopSignal } from "../../src/apps/cli/context.ts";
 import { runCli } from "../../src/apps/cli/program.ts";
 import type { Configured, Flags, Programs } from "../../src/apps/cli/programs.ts";
+import type { ControlPlaneAccessSettings } from "../../src/ports/control-plane-access.ts";
 import { FakeCheckProbe } from "./fake-check-probe.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeControlPlaneApi } from "./fake-control-plane-api.ts";
@@ -16,6 +17,8 @@ export class FakeCli {
   said = "";
   /** Addresses that were connected to. */
   readonly connected: string[] = [];
+  /** How the last connection got in. */
+  access: ControlPlaneAccessSettings = {};
   /** What the programs were started with. */
   readonly started: {
     readonly program: string;
@@ -57,8 +60,9 @@ export class FakeCli {
           this.hangUp = listener;
         },
       },
-      connect: async (address) => {
+      connect: async (address, access) => {
         this.connected.push(address);
+        this.access = access;
         return this.api;
       },
       checkProbe: async () => this.probe,

@@ -12,6 +12,9 @@ export function repositoryFile(path: string): string {
  */
 export function fencesIn(path: string, kind: string): ReadonlyMap<string, string> {
   const text = readFileSync(repositoryFile(path), "utf8");
-  const pattern = new RegExp(`^<!-- ${kind}: (\\S+) -->\\n+\`\`\`\\w*\\n([^]*?)^\`\`\`$`, "gm");
+  const pattern = new RegExp(
+    `^<!-- ${kind}: (\\S+) -->\\n+\`\`\`\\w*\\n([\\s\\S]*?)^\`\`\`$`,
+    "gm",
+  );
   return new Map([...text.matchAll(pattern)].map(([, name = "", code = ""]) => [name, code]));
 }
