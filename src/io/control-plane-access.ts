@@ -1,25 +1,10 @@
 import { MeshError } from "../core/model/mesh-error.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { ControlPlaneAccessSettings } from "../ports/control-plane-access.ts";
 import type { Log } from "../ports/log.ts";
 import { type ChannelAccess, channelAccess } from "./grpc/channel-access.ts";
 import { ClientCertificateFiles } from "./tls/client-certificates.ts";
 import { tokenSource } from "./tls/token-files.ts";
-
-/** How a program gets in to its control plane. With none of them: plaintext, without a token. */
-export interface ControlPlaneAccessSettings {
-  /** TLS: the file of the CA that signed the server's certificate, or `system`. */
-  readonly ca?: string | undefined;
-  /** A client certificate and its key, both or none. */
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** The name in the server's certificate, where it differs from the address. */
-  readonly serverName?: string | undefined;
-  /** Wins over `token`. Its first token is shown. */
-  readonly tokenFile?: string | undefined;
-  readonly token?: string | undefined;
-  /** Lets a token cross a network that is trusted in plaintext. */
-  readonly insecure?: boolean | undefined;
-}
 
 /**
  * Access to a control plane by files, which are looked at again for each stream and call: whoever

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "../../core/model/names.ts";
+import type { ControlPlaneAccessSettings } from "../../ports/control-plane-access.ts";
 import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
 import type { CliContext } from "./context.ts";
 import { UsageError } from "./exit-code.ts";
@@ -11,10 +12,16 @@ export const DEFAULT_SERVER = "127.0.0.1:7400";
 export interface ConnectionOptions {
   readonly server?: string;
   readonly namespace?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly tokenFile?: string;
+  readonly insecure?: boolean;
   readonly output: "table" | "json";
 }
 
-/** Adds `--server`, `--namespace` and `--output`. */
+/** Adds `--server`, what it takes to get in there, `--namespace` and `--output`. */
 export function withConnection(command: Command): Command {
   return command
     .addOption(
@@ -22,6 +29,12 @@ export function withConnection(command: Command): Command {
         parseHostPort,
       ),
     )
+    .option("--ca <file>", "speak TLS: the CA of the server's certificate, or `system` (WEIR_CA)")
+    .option("--cert <file>", "certificate of this client (WEIR_CERT)")
+    .option("--key <file>", "its key (WEIR_KEY)")
+    .option("--server-name <name>", "the name in the server's certificate, unless its address")
+    .option("--token-file <file>", "token to show (WEIR_TOKEN_FILE; WEIR_TOKEN holds one itself)")
+    .option("--insecure", "send the token in plaintext, beyond this machine too")
     .option("-n, --namespace <name>", "namespace of the service (WEIR_NAMESPACE)")
     .addOption(
       new Option("-o, --output <format>", "table for people, json for programs")
@@ -45,7 +58,7 @@ export async function withApi<T>(
   options: ConnectionOptions,
   use: (api: ControlPlaneApi) => Promise<T>,
 ): Promise<T> {
-  const api = await context.connect(serverOf(context, options));
+  const api = await context.connect(serverOf(context, options), accessOf(context, options));
   try {
     return await use(api);
   } finally {
@@ -63,6 +76,28 @@ export function serverOf({ env }: CliContext, { server }: ConnectionOptions): st
   } catch {
     throw new UsageError(`WEIR_SERVER is "${fromEnv}"; write HOST:PORT like ${DEFAULT_SERVER}`);
   }
+}
+
+/** What was said about getting in, by flag or variable. A token is never a flag: everybody sees those in `ps`. */
+export function accessOf(
+  { env }: CliContext,
+  options: ConnectionOptions,
+): ControlPlaneAccessSettings {
+  const { serverName, insecure } = options;
+  return {
+    ca: options.ca ?? said(env["WEIR_CA"]),
+    cert: options.cert ?? said(env["WEIR_CERT"]),
+    key: options.key ?? said(env["WEIR_KEY"]),
+    serverName,
+    tokenFile: options.tokenFile ?? said(env["WEIR_TOKEN_FILE"]),
+    token: said(env["WEIR_TOKEN"]),
+    insecure,
+  };
+}
+
+/** An empty variable is how shells and compose files say "not set". */
+function said(variable: string | undefined): string | undefined {
+  return variable === "" ? undefined : variable;
 }
 
 /** The namespace that was asked for; `undefined` when none was. */

@@ -1,5 +1,6 @@
 import type { CheckProbe } from "../../ports/check-probe.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ControlPlaneAccessSettings } from "../../ports/control-plane-access.ts";
 import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
 
 /**
@@ -14,13 +15,16 @@ export interface CliContext {
   /** Of Weir itself. */
   readonly version: string;
   /** @param address `host:port` of a control plane. */
-  connect(address: string): Promise<ControlPlaneApi>;
+  connect(address: string, access: ControlPlaneAccessSettings): Promise<ControlPlaneApi>;
   /** For `weir check`: looks at ports and certificates from outside. */
   checkProbe(): Promise<CheckProbe>;
   /** A name for one process that nobody else has. */
   newId(): string;
   /** Asks an agent's admin port whether it is ready. @throws MeshError UNREACHABLE */
-  agentReadiness(address: string): Promise<{ readonly isReady: boolean; readonly text: string }>;
+  agentReadiness(
+    address: string,
+    access: ControlPlaneAccessSettings,
+  ): Promise<{ readonly isReady: boolean; readonly text: string }>;
 }
 
 /** Data goes to `out`, talk goes to `say`. */

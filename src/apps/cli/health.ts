@@ -1,6 +1,12 @@
 import { type Command, Option } from "commander";
 import type { ServerState } from "../../ports/control-plane-api.ts";
-import { type ConnectionOptions, parseHostPort, withApi, withConnection } from "./connection.ts";
+import {
+  accessOf,
+  type ConnectionOptions,
+  parseHostPort,
+  withApi,
+  withConnection,
+} from "./connection.ts";
 import type { CliContext } from "./context.ts";
 import { formatDuration } from "./duration.ts";
 import { EXIT } from "./exit-code.ts";
@@ -31,12 +37,12 @@ export function addHealth(program: Command, context: CliContext, verdict: Verdic
 
 async function agentHealth(
   context: CliContext,
-  { output }: HealthOptions,
+  options: HealthOptions,
   agent: string,
 ): Promise<boolean> {
-  const { isReady, text } = await context.agentReadiness(agent);
+  const { isReady, text } = await context.agentReadiness(agent, accessOf(context, options));
   const detail = text.trim();
-  if (output === "json") printJson(context, { agent, isReady, detail });
+  if (options.output === "json") printJson(context, { agent, isReady, detail });
   else context.terminal.out(`agent at ${agent}: ${isReady ? "ready" : `not ready: ${detail}`}\n`);
   return isReady;
 }

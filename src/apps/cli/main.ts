@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { MeshError } from "../../core/model/mesh-error.ts";
 import { systemClock } from "../../io/system-clock.ts";
+import type { ControlPlaneAccessSettings } from "../../ports/control-plane-access.ts";
+import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
 import type { CliContext, StopSignal } from "./context.ts";
 import { runCli } from "./program.ts";
 import { programDoors } from "./program-doors.ts";
-
-/** A probe that takes longer has its answer: no. */
-const READINESS_TIMEOUT_MS = 2_000;
 
 /** Everything was said and done by then: what still holds the process is a connection that does not close. */
 const LINGER_MS = 1_000;
@@ -43,18 +41,30 @@ function stop(): Promise<StopSignal> {
   });
 }
 
-async function agentReadiness(address: string): Promise<{ isReady: boolean; text: string }> {
-  try {
-    const answer = await fetch(`http://${address}/ready`, {
-      signal: AbortSignal.timeout(READINESS_TIMEOUT_MS),
-    });
-    return { isReady: answer.ok, text: await answer.text() };
-  } catch (error) {
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const how = "start one with `weir agent`, or name its admin port with --agent";
-    throw new MeshError("UNREACHABLE", `cannot reach an agent at ${address} (${why}); ${how}`);
-  }
+/** Loaded when it is needed: `weir version` answers in a tenth of the time without gRPC. */
+async function connect(
+  address: string,
+  settings: ControlPlaneAccessSettings,
+): Promise<ControlPlaneApi> {
+  const [{ connectApi }, { controlPlaneAccess }] = await Promise.all([
+    import("../../io/grpc/api-client.ts"),
+    import("../../io/control-plane-access.ts"),
+  ]);
+  return connectApi(address, controlPlaneAccess(settings, systemClock, await log()));
+}
+
+async function agentReadiness(address: string, { ca, cert, key }: ControlPlaneAccessSettings) {
+  const [readiness, { ClientCertificateFiles }] = await Promise.all([
+    import("../../io/http/agent-readiness.ts"),
+    import("../../io/tls/client-certificates.ts"),
+  ]);
+  const isTls = ca !== undefined || cert !== undefined;
+  const files = isTls && new ClientCertificateFiles({ ca, cert, key }, systemClock, await log());
+  return readiness.agentReadiness(address, files ? files.current() : undefined);
+}
+
+async function log() {
+  return (await import("../../io/pino-log.ts")).pinoLog("warn", "weir");
 }
 
 const context: CliContext = {
@@ -68,8 +78,7 @@ const context: CliContext = {
     say: (line) => void process.stderr.write(`${line}\n`),
   },
   signals: { stop, onHangup: (listener) => void process.on("SIGHUP", listener) },
-  // Loaded when it is needed: `weir version` answers in a tenth of the time without gRPC.
-  connect: async (address) => (await import("../../io/grpc/api-client.ts")).connectApi(address),
+  connect,
   checkProbe: async () => (await import("../../io/probe/check-probe.ts")).socketCheckProbe,
   agentReadiness,
 };

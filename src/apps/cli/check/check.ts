@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
+  accessOf,
   type ConnectionOptions,
   DEFAULT_SERVER,
   namespaceOf,
@@ -98,15 +99,17 @@ async function check(context: CliContext, options: CheckOptions): Promise<number
 }
 
 function questionOf(context: CliContext, options: CheckOptions): CheckQuestion {
+  const access = accessOf(context, options);
+  const { ca, cert, token, tokenFile } = access;
   const target = {
     address: serverOf(context, options),
-    usesTls: false,
-    hasToken: false,
-    caFile: undefined,
+    usesTls: ca !== undefined || cert !== undefined,
+    hasToken: token !== undefined || tokenFile !== undefined,
+    caFile: ca === "system" ? undefined : ca,
   };
   return {
     target: { ...target, flags: flagsOf(target.address) },
-    connect: () => context.connect(target.address),
+    connect: () => context.connect(target.address, access),
     namespace: namespaceOf(context, options) ?? "",
     adminAddress: options.admin,
     agent: { address: options.agent ?? DEFAULT_AGENT, isAsked: options.agent !== undefined },
