@@ -2,8 +2,11 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** nginx: an HTTP server that this project did not write. wrk: steady load. */
-const TOOLS = ["nginx", "wrk"];
+/**
+ * nginx: an HTTP server that this project did not write. wrk: steady load. openssl: certificates of
+ * every kind. python3: the services of docs/joining.md.
+ */
+const TOOLS = ["nginx", "wrk", "openssl", "python3"];
 
 /** Where Debian keeps servers, which is not in every user's PATH. */
 const EXTRA_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
