@@ -1,17 +1,14 @@
+import type { handleBidiStreamingCall } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { splitServiceKey } from "../../core/model/names.ts";
 import { DEFAULT_LEASE_MS, renewIntervalMs } from "../../core/registry/lease.ts";
 import type { LeaseKey } from "../../core/registry/registry.ts";
 import {
-  type AttachRequest,
   type AttachResponse,
   type DeregisterBatch,
   type HealthBatch,
   LeaseResult,
   NoticeKind as NoticeCode,
-  type RegisterBatch,
-  type RegisterResult,
-  type RegistryServiceServer,
 } from "../../gen/weir/v1/registry.ts";
 import type { Authorizer, Principal } from "../../ports/authorizer.ts";
 import type {
@@ -20,12 +17,15 @@ import type {
   NoticeKind,
   RegistryService,
 } from "../../ports/registry-service.ts";
+import type { RegistrationBatch } from "../wire/batch-reader.ts";
 import { msToDuration } from "../wire/duration.ts";
 import { healthFromWire } from "../wire/instance.ts";
+import { encodeRequestId, encodeResults } from "../wire/registered-writer.ts";
 import { authorize } from "./authorize.ts";
 import { duplex, type OutgoingStream, type StreamListener } from "./handler.ts";
 import { leaseKeyFromWire, limitBatch } from "./lease-keys.ts";
-import { registeredToWire, registrationFromWire } from "./registration.ts";
+import { registrationOf } from "./registration.ts";
+import type { ReadAttachRequest } from "./registry-definition.ts";
 import { grpcCode } from "./status.ts";
 
 /** A session's name in logs: printable and short. */
@@ -35,14 +35,14 @@ const MAX_CLIENT_ID = 128;
 export function attachHandler(
   service: RegistryService,
   authorizer: Authorizer,
-): RegistryServiceServer["attach"] {
+): handleBidiStreamingCall<ReadAttachRequest, AttachResponse | Buffer> {
   return duplex(
     (stream, { principal }) => new AttachStream(stream, principal, service, authorizer),
   );
 }
 
-class AttachStream implements AttachSink, StreamListener<AttachRequest> {
-  readonly #call: OutgoingStream<AttachResponse>;
+class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
+  readonly #call: OutgoingStream<AttachResponse | Buffer>;
   readonly #service: RegistryService;
   readonly #authorizer: Authorizer;
   readonly #principal: Principal;
@@ -50,7 +50,7 @@ class AttachStream implements AttachSink, StreamListener<AttachRequest> {
   #beats = 0;
 
   constructor(
-    call: OutgoingStream<AttachResponse>,
+    call: OutgoingStream<AttachResponse | Buffer>,
     principal: Principal,
     service: RegistryService,
     authorizer: Authorizer,
@@ -61,7 +61,7 @@ class AttachStream implements AttachSink, StreamListener<AttachRequest> {
     this.#principal = principal;
   }
 
-  message(request: AttachRequest): void | Promise<void> {
+  message(request: ReadAttachRequest): void | Promise<void> {
     const { message } = request;
     if (message?.$case === "hello") return this.#hello(message.value.clientId);
     const session = this.#session;
@@ -72,8 +72,13 @@ class AttachStream implements AttachSink, StreamListener<AttachRequest> {
       );
     }
     switch (message?.$case) {
-      case "register":
-        return this.#register(session, message.value);
+      case "batch":
+        return this.#register(session, message);
+      case "register": {
+        const { requestId, registrations } = message.value;
+        const batch = { $case: "batch", requestId: encodeRequestId(requestId), registrations };
+        return this.#register(session, batch as RegistrationBatch);
+      }
       case "health":
         return this.#health(session, message.value);
       case "deregister":
@@ -129,23 +134,23 @@ class AttachStream implements AttachSink, StreamListener<AttachRequest> {
     });
   }
 
-  #register(session: AttachSession, batch: RegisterBatch): void {
-    limitBatch(batch.registrations.length, "register.registrations");
-    const results = batch.registrations.map((registration, i): RegisterResult => {
+  #register(session: AttachSession, { requestId, registrations }: RegistrationBatch): void {
+    limitBatch(registrations.length, "register.registrations");
+    const results = registrations.map((registration, i) => {
       try {
-        const input = registrationFromWire(registration, `registrations[${i}].`);
+        const input = registrationOf(registration, `registrations[${i}].`);
         const { namespace, service } = input.instance;
         authorize(this.#authorizer, this.#principal, "register", namespace, service);
-        const accepted = registeredToWire(session.register(input));
-        return { accepted, code: 0, reason: "", message: "" };
+        return session.register(input);
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
         const { code, message } = error;
-        return { accepted: undefined, code: grpcCode(code), reason: code, message };
+        return { code: grpcCode(code), reason: code, message };
       }
     });
     session.flush();
-    this.#write({ $case: "registered", value: { requestId: batch.requestId, results } });
+    // The call's serializer passes bytes through: see `registryDefinition`.
+    this.#call.write(encodeResults(requestId, results));
   }
 
   #health(session: AttachSession, { reports }: HealthBatch): void {

@@ -1,13 +1,15 @@
 import type { RegisterInput } from "../../core/registry/admission.ts";
-import { renewIntervalMs } from "../../core/registry/lease.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
-import type { RegisterResponse, Registration } from "../../gen/weir/v1/registry.ts";
-import { msToDuration } from "../wire/duration.ts";
+import type { Registration } from "../../gen/weir/v1/registry.ts";
 import { defaultsFromWire, instanceFromWire } from "../wire/instance.ts";
-import { decodeLeaseToken, encodeLeaseToken } from "../wire/lease-token.ts";
+import { decodeLeaseToken } from "../wire/lease-token.ts";
+
+/** A registration as the service's reader gives it: read already, or as a message. @throws like `registrationFromWire`. */
+export function registrationOf(read: RegisterInput | Registration, path: string): RegisterInput {
+  return "leaseToken" in read ? registrationFromWire(read, path) : read;
+}
 
 /** One registration of a unary call or a batch. @throws MeshError INVALID_ARGUMENT naming fields below `path`. */
-export function registrationFromWire(message: Registration, path: string): RegisterInput {
+function registrationFromWire(message: Registration, path: string): RegisterInput {
   const instance = instanceFromWire(message.instance, `${path}instance`);
   const defaults =
     message.serviceDefaults === undefined
@@ -18,18 +20,4 @@ export function registrationFromWire(message: Registration, path: string): Regis
   // Another process's token says nothing about this one.
   if (token.registrationId !== instance.registrationId) return { instance, defaults };
   return { instance, defaults, firstRegisteredHlc: token.firstRegisteredHlc };
-}
-
-/** What a client is told of its registration. */
-export function registeredToWire(record: InstanceRecord): RegisterResponse {
-  const { registrationId, generation, leaseMs } = record.instance;
-  return {
-    registrationId,
-    generation: BigInt(generation),
-    leaseToken: Buffer.from(
-      encodeLeaseToken({ registrationId, firstRegisteredHlc: record.firstRegisteredHlc }),
-    ),
-    lease: msToDuration(leaseMs),
-    renewInterval: msToDuration(renewIntervalMs(leaseMs)),
-  };
 }

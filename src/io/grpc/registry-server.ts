@@ -1,3 +1,4 @@
+import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { PendingKind } from "../../core/discovery/drain-barrier.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { splitServiceKey } from "../../core/model/names.ts";
@@ -17,28 +18,39 @@ import type { DrainResult, RegistryService } from "../../ports/registry-service.
 import { durationToMs, msToDuration } from "../wire/duration.ts";
 import { endpointStateToWire } from "../wire/endpoint.ts";
 import { defaultsToWire, instanceToWire } from "../wire/instance.ts";
+import { encodeRegistered } from "../wire/registered-writer.ts";
 import { attachHandler } from "./attach-handler.ts";
 import { authorize } from "./authorize.ts";
 import { unary } from "./handler.ts";
 import { leaseKeyFromWire, limitBatch, pageFromWire, serviceNameFromWire } from "./lease-keys.ts";
-import { registeredToWire, registrationFromWire } from "./registration.ts";
+import { registrationOf } from "./registration.ts";
+import type { ReadRegistration } from "./registry-definition.ts";
 
 /** A drain waits this long unless told otherwise; ten minutes are the longest patience a call may have. */
 const DEFAULT_DRAIN_MS = 30_000;
 const MAX_DRAIN_MS = 600_000;
 
+/** As `registryDefinition` reads and writes: registrations arrive read, their answers leave as bytes. */
+type RegistryHandlers = Pick<
+  RegistryServiceServer,
+  "renew" | "deregister" | "drain" | "undrain" | "listServices" | "listInstances"
+> & {
+  readonly register: handleUnaryCall<ReadRegistration, Buffer>;
+  readonly attach: ReturnType<typeof attachHandler>;
+};
+
 /** `weir.v1.RegistryService` over the program's registry. */
 export function registryHandlers(
   service: RegistryService,
   authorizer: Authorizer,
-): RegistryServiceServer {
+): RegistryHandlers {
   const allow = (principal: Principal, verb: Verb, namespace: string, name: string): void =>
     authorize(authorizer, principal, verb, namespace, name);
   return {
-    register: unary((request, { principal }) => {
-      const input = registrationFromWire(request, "");
+    register: unary((request: ReadRegistration, { principal }) => {
+      const input = registrationOf(request, "");
       allow(principal, "register", input.instance.namespace, input.instance.service);
-      return registeredToWire(service.register(input));
+      return encodeRegistered(service.register(input));
     }),
     renew: unary(({ leases }, { principal }) => {
       limitBatch(leases.length, "leases");

@@ -1,5 +1,4 @@
 import { AdminServiceService } from "../../gen/weir/v1/admin.ts";
-import { RegistryServiceService } from "../../gen/weir/v1/registry.ts";
 import type { Authorizer } from "../../ports/authorizer.ts";
 import type { AdminService, RegistryService } from "../../ports/registry-service.ts";
 import type { WatchService } from "../../ports/watch-service.ts";
@@ -7,6 +6,7 @@ import { adminHandlers } from "./admin-server.ts";
 import { discoveryDefinition, discoveryHandlers } from "./discovery-server.ts";
 import type { HealthRegistry } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
+import { registryDefinition } from "./registry-definition.ts";
 import { registryHandlers } from "./registry-server.ts";
 import type { GrpcService } from "./server.ts";
 
@@ -21,7 +21,7 @@ export function weirServices(options: {
   const { registry, watches, admin, authorizer, health } = options;
   const settled = (): boolean => admin.status().isSettled;
   return [
-    { definition: RegistryServiceService, handlers: registryHandlers(registry, authorizer) },
+    { definition: registryDefinition, handlers: registryHandlers(registry, authorizer) },
     {
       definition: discoveryDefinition,
       handlers: discoveryHandlers(watches, registry, authorizer, settled),

@@ -14,23 +14,40 @@ export interface LeaseToken {
  * registration id in ASCII. Opaque to clients, so it may change with the version byte.
  */
 const VERSION = 1;
-const HEAD_BYTES = 9;
+export const LEASE_TOKEN_HEAD_BYTES = 9;
 
 /** @param token whose registrationId is valid and whose time is a safe integer. */
 export function encodeLeaseToken(token: LeaseToken): Uint8Array {
-  const bytes = Buffer.alloc(HEAD_BYTES + token.registrationId.length);
-  bytes.writeUInt8(VERSION, 0);
-  bytes.writeBigUInt64BE(BigInt(token.firstRegisteredHlc), 1);
-  bytes.write(token.registrationId, HEAD_BYTES, "latin1");
+  const bytes = Buffer.alloc(LEASE_TOKEN_HEAD_BYTES + token.registrationId.length);
+  const at = writeLeaseTokenHead(bytes, 0, token.firstRegisteredHlc);
+  bytes.write(token.registrationId, at, "latin1");
   return bytes;
+}
+
+/** What stands before the registration id. @returns where it ends. */
+export function writeLeaseTokenHead(
+  bytes: Uint8Array,
+  start: number,
+  firstRegisteredHlc: number,
+): number {
+  let high = Math.floor(firstRegisteredHlc / 2 ** 32);
+  let low = firstRegisteredHlc >>> 0;
+  bytes[start] = VERSION;
+  for (let i = 4; i > 0; i--) {
+    bytes[start + i] = high & 255;
+    bytes[start + 4 + i] = low & 255;
+    high >>>= 8;
+    low >>>= 8;
+  }
+  return start + LEASE_TOKEN_HEAD_BYTES;
 }
 
 /** @throws MeshError INVALID_ARGUMENT for anything that no server issued. */
 export function decodeLeaseToken(token: Uint8Array): LeaseToken {
-  if (token.length > HEAD_BYTES && token[0] === VERSION) {
+  if (token.length > LEASE_TOKEN_HEAD_BYTES && token[0] === VERSION) {
     const bytes = Buffer.from(token.buffer, token.byteOffset, token.byteLength);
     const firstRegisteredHlc = Number(bytes.readBigUInt64BE(1));
-    const registrationId = bytes.toString("latin1", HEAD_BYTES);
+    const registrationId = bytes.toString("latin1", LEASE_TOKEN_HEAD_BYTES);
     if (isRegistrationId(registrationId) && Number.isSafeInteger(firstRegisteredHlc)) {
       return { registrationId: registrationId as RegistrationId, firstRegisteredHlc };
     }
