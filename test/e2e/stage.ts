@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -87,14 +87,23 @@ export class Stage {
 
   /** Starts `weir ARGS`; its output goes to `NAME.log`. */
   weir(name: string, args: readonly string[]): Program {
+    return this.script(name, WEIR, args);
+  }
+
+  /** Starts a program of Node, which may talk over `child`'s channel; its output goes to `NAME.log`. */
+  script(
+    name: string,
+    path: string,
+    args: readonly string[],
+  ): Program & { readonly child: ChildProcess } {
     const logPath = join(this.directory, `${name}.log`);
     const log = createWriteStream(logPath, { flags: "a" });
-    const child = spawn(process.execPath, [WEIR, ...args], {
+    const child = spawn(process.execPath, [path, ...args], {
       cwd: this.directory,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    child.stdout.pipe(log, { end: false });
-    child.stderr.pipe(log, { end: false });
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
     const pid = child.pid ?? 0;
     const exited = new Promise<number | string>((resolve) => {
       child.once("close", (code, signal) => {
@@ -103,12 +112,13 @@ export class Stage {
         resolve(signal ?? code ?? "unknown");
       });
     });
-    const program: Program = {
+    const program = {
       name,
+      child,
       pid,
       logPath,
       exited,
-      signal: (signal) => void child.kill(signal),
+      signal: (signal: "SIGTERM" | "SIGKILL") => void child.kill(signal),
     };
     this.#programs.set(pid, program);
     return program;
