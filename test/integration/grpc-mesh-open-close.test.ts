@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { promisify } from "node:util";
 import { connectivityState } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { ChannelMesh, endpointOf } from "../support/channel-mesh.ts";
@@ -12,11 +13,13 @@ test("a client that was made before the mesh says so, and works once it is open"
   const [a] = await echoServers("a");
   const client = new EchoClient("weir:orders");
   expect(await client.say()).toBe("14: no mesh is open in this process: call Mesh.connect first");
+  const ready = promisify(client.client.waitForReady.bind(client.client))(Date.now() + 10_000);
   const patient = client.say("hello", { waitForReady: true });
   const mesh = new ChannelMesh();
   mesh.open();
   mesh.has([endpointOf(a)]);
   expect(await patient).toBe("a");
+  await ready;
   expect(await client.say()).toBe("a");
 });
 
