@@ -60,9 +60,8 @@ export class Passage implements AttemptListener {
     this.#route = route;
   }
 
-  /** Begins as soon as the service is known. */
-  start(service: UpstreamService): void {
-    const nowMs = this.#context.clock.nowMs();
+  /** Begins as soon as the service is known. @param nowMs asked for once by whoever has it: clocks cost more than picks. */
+  start(service: UpstreamService, nowMs: number): void {
     this.#service = service;
     // Deadline: before the first pick, because retries share it.
     this.#deadlineAtMs = nowMs + service.settings.requestTimeoutMs;

@@ -68,7 +68,8 @@ export class RequestPath implements ExchangeHandler, PassageContext {
   }
 
   handle(exchange: Exchange): void {
-    const passage = new Passage(this, exchange, this.clock.nowMs());
+    const nowMs = this.clock.nowMs();
+    const passage = new Passage(this, exchange, nowMs);
     this.#inFlight += 1;
 
     // Route: first, because everything that follows belongs to a service.
@@ -93,7 +94,7 @@ export class RequestPath implements ExchangeHandler, PassageContext {
     // Service: known after its first request, so that only that one waits.
     const service = this.#table.lookup(route.namespace, route.service);
     if (service === undefined) this.#wait(passage, route);
-    else passage.start(service);
+    else passage.start(service, nowMs);
   }
 
   /** Called by each passage when it ended, once. */
@@ -105,7 +106,7 @@ export class RequestPath implements ExchangeHandler, PassageContext {
     this.#table.waitFor(route.namespace, route.service, SERVICE_WAIT_MS).then(
       (service) => {
         if (service === undefined) passage.fail(404, "NR", unknownService(route));
-        else passage.start(service);
+        else passage.start(service, this.clock.nowMs());
       },
       (error: unknown) => passage.fail(503, "UH", `The service cannot be looked up: ${error}.`),
     );
