@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -16,6 +17,8 @@ import { waitUntil } from "../support/wait-until.ts";
 const BUILD_TIMEOUT_MS = 60_000;
 
 const JOINED_TIMEOUT_MS = 15_000;
+
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
 let folder: string;
 let environment: Record<string, string>;
@@ -103,7 +106,7 @@ async function addressOf(agent: RunningProcess): Promise<string> {
   return address;
 }
 
-test("any program joins by one line, and leaves with its agent", async () => {
+test.skipIf(!hasPython)("any program joins by one line, and leaves with its agent", async () => {
   const agent = startDocumented("any-program", await freePort(), "python");
   const address = await addressOf(agent);
   await joined("hello");
@@ -112,33 +115,42 @@ test("any program joins by one line, and leaves with its agent", async () => {
   await left("hello");
 });
 
-test("a plain Python service joins by an agent's two lines of YAML", async () => {
-  const port = await freePort();
-  start(["python3", "app.py"], { PORT: String(port) }, "python");
-  const path = join(folder, "python", "agent.yaml");
-  writeFileSync(path, readFileSync(path, "utf8").replace("8080", String(port)));
-  const agent = startDocumented("python", port, "python");
-  const address = await addressOf(agent);
-  await joined("greetings");
-  expect(await askThrough(address, "greetings")).toBe("200 greetings from Python\n");
-  await agent.end();
-  await left("greetings");
-});
+test.skipIf(!hasPython)(
+  "a plain Python service joins by an agent's two lines of YAML",
+  async () => {
+    const port = await freePort();
+    start(["python3", "app.py"], { PORT: String(port) }, "python");
+    const path = join(folder, "python", "agent.yaml");
+    writeFileSync(path, readFileSync(path, "utf8").replace("8080", String(port)));
+    const agent = startDocumented("python", port, "python");
+    const address = await addressOf(agent);
+    await joined("greetings");
+    expect(await askThrough(address, "greetings")).toBe("200 greetings from Python\n");
+    await agent.end();
+    await left("greetings");
+  },
+);
 
-test("it also joins by weir register, and any agent sends requests to it", async () => {
-  const port = await freePort();
-  const app = start(["python3", "app.py"], { PORT: String(port) }, "python");
-  const agent = start(["weir", "agent"], { ...AGENT, WEIR_STATE_DIR: join(folder, "state", "b") });
-  const address = await addressOf(agent);
-  const registered = startDocumented("register", port);
-  await joined("greetings");
-  await waitUntil("the Python service listens", JOINED_TIMEOUT_MS, async () => {
-    return (await askThrough(address, "greetings")) === "200 greetings from Python\n";
-  });
-  await registered.end();
-  await left("greetings");
-  await app.end();
-});
+test.skipIf(!hasPython)(
+  "it also joins by weir register, and any agent sends requests to it",
+  async () => {
+    const port = await freePort();
+    const app = start(["python3", "app.py"], { PORT: String(port) }, "python");
+    const agent = start(["weir", "agent"], {
+      ...AGENT,
+      WEIR_STATE_DIR: join(folder, "state", "b"),
+    });
+    const address = await addressOf(agent);
+    const registered = startDocumented("register", port);
+    await joined("greetings");
+    await waitUntil("the Python service listens", JOINED_TIMEOUT_MS, async () => {
+      return (await askThrough(address, "greetings")) === "200 greetings from Python\n";
+    });
+    await registered.end();
+    await left("greetings");
+    await app.end();
+  },
+);
 
 test("a Node service joins by three lines, and leaves on SIGTERM by itself", async () => {
   const [one] = [1, 2].map(() => start(["node", "service.mjs"], {}, "node"));
