@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Mesh } from "../../src/apps/library/main.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
@@ -250,4 +253,14 @@ test("a request that outlasts the close is cut with a sentence, and not sent aga
   await mesh.close(1);
   await failed;
   expect(mesh.inFlight).toBe(0);
+});
+
+test("after close nothing keeps the process alive", async () => {
+  const { address } = await aControlPlaneServer();
+  const program = fileURLToPath(new URL("../support/closing-program.ts", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program, address], {
+    // A handle that is left would hold the process until this ends it.
+    timeout: WITHIN_MS,
+  });
+  expect(stdout).toBe("served\nclosed\n");
 });

@@ -13,10 +13,12 @@ import { anInstance } from "./builders.ts";
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A control plane in this process. @returns its gRPC address. */
-export async function aControlPlaneServer(): Promise<{ address: string; stop(): Promise<void> }> {
+/** A control plane in this process, for example with a certificate. @returns its gRPC address. */
+export async function aControlPlaneServer(
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ address: string; stop(): Promise<void> }> {
   vi.stubEnv("WEIR_LOG_LEVEL", "silent");
-  const flags = { listen: "127.0.0.1:0", admin: "127.0.0.1:0", settleAfter: "0s" };
+  const flags = { listen: "127.0.0.1:0", admin: "127.0.0.1:0", settleAfter: "0s", ...more };
   const server = await runServer(serverConfigFrom({ flags, env: {} }).settings, "test");
   let stopped: Promise<void> | undefined;
   const stop = () => {

@@ -8,6 +8,7 @@ import { newFastRandom } from "../../core/model/fast-random.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { ChannelBalancer } from "../../data-plane/channel-balancer.ts";
 import { proberByKind } from "../../data-plane/prober-by-kind.ts";
+import { controlPlaneAccess } from "../../io/control-plane-access.ts";
 import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
 import { connectApi } from "../../io/grpc/api-client.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
@@ -64,6 +65,8 @@ export const Mesh = {
 };
 
 function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
+  const { tls, token, tokenFile, insecure } = config;
+  const access = controlPlaneAccess({ ...tls, token, tokenFile, insecure }, systemClock, log);
   const random = newFastRandom(Math.floor(Math.random() * 2 ** 32));
   const pools = new UpstreamPools();
   return {
@@ -73,12 +76,12 @@ function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
     log,
     newId: randomUUID,
     hostName,
-    watchSource: grpcWatchSource(),
-    attachSource: grpcAttachSource(),
+    watchSource: grpcWatchSource(access),
+    attachSource: grpcAttachSource(access),
     prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
     lastKnownGood: config.stateDir === "" ? NOTHING_KEPT : openLastKnownGood(config.stateDir, log),
     retirePool: (key) => pools.retire(key),
-    openApi: (address) => connectApi(address),
+    openApi: (address) => connectApi(address, access),
     openHttp: (handler, identity): HttpDoor<MeshFetch> => {
       const elsewhere = getGlobalDispatcher();
       const dispatcher = new MeshDispatcher({ handler, pools, identity, elsewhere });

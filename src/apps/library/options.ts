@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { flag } from "../../config/fields.ts";
 import { parseSettings, settingsError } from "../../config/parse-settings.ts";
+import { filePath } from "../../config/security-fields.ts";
 import { idField, nameField } from "../../config/word-fields.ts";
 import type { Locality } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
@@ -17,16 +18,18 @@ const meshSchema = z.strictObject({
   id: z.union([z.literal(""), idField]).default(""),
   // Empty keeps nothing: without a control plane at its start, the program then knows nothing.
   stateDir: z.string().default(""),
+  // How the control plane is reached: files, which are looked at again for each connection.
   tls: z
     .strictObject({
-      ca: z.string().optional(),
-      cert: z.string().optional(),
-      key: z.string().optional(),
-      serverName: z.string().optional(),
+      ca: filePath.optional(),
+      cert: filePath.optional(),
+      key: filePath.optional(),
+      serverName: z.string().min(1).optional(),
     })
     .prefault({}),
   token: z.string().min(1).optional(),
-  tokenFile: z.string().min(1).optional(),
+  tokenFile: filePath.optional(),
+  // Lets the token cross a network in plaintext.
   insecure: flag.default(false),
   // Off, because an instance that is killed may have carried out what it could not answer.
   grpc: z.strictObject({ retryUnavailable: flag.default(false) }).prefault({}),

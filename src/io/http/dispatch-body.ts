@@ -1,8 +1,5 @@
 import { FormData } from "undici";
 
-/** What undici's `dispatch` takes as a body. */
-export type DispatchBody = unknown;
-
 /**
  * The body of a program's request: nothing, bytes that can be sent again, or a stream that can be
  * read once. A stream is not touched before an endpoint is connected and asks for it, so that a
