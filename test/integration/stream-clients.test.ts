@@ -9,6 +9,7 @@ import { NO_LOCALITY, NO_METADATA } from "../../src/core/model/instance.ts";
 import type { InstanceId, RegistrationId } from "../../src/core/model/names.ts";
 import { CONNECT_WATCHDOG_MS } from "../../src/data-plane/connection-loop.ts";
 import { EndpointWatch } from "../../src/data-plane/endpoint-watch.ts";
+import { connectApi } from "../../src/io/grpc/api-client.ts";
 import { grpcAttachSource } from "../../src/io/grpc/attach-client.ts";
 import { grpcWatchSource } from "../../src/io/grpc/watch-client.ts";
 import type { RegistrationResult } from "../../src/ports/attach-source.ts";
@@ -210,4 +211,26 @@ test("a frozen server is left after 5 s for one that answers, and its connection
     sockets.every((socket) => socket.readableEnded || socket.destroyed),
   );
   await watch.stop();
+});
+
+test("a stream that its agent cuts is missed, and one that says goodbye is not", async () => {
+  const { grpcAddress } = await aServer();
+  const api = connectApi(grpcAddress);
+  onTestFinished(() => api.close());
+  const cut = watched(grpcAddress, "cut");
+  const polite = watched(grpcAddress, "polite");
+  const orders = { namespace: "default", service: "orders", resume: undefined };
+  for (const { stream } of [cut, polite]) stream.subscribe(false, [orders]);
+  const agents = async () => (await api.listAgents()).map(({ id, state }) => `${id} ${state}`);
+  await waitUntil("both", WITHIN_MS, async () => {
+    return (await agents()).join() === "cut synced,polite synced";
+  });
+  cut.stream.close();
+  polite.stream.goodbye();
+  await waitUntil(
+    "both to be gone",
+    WITHIN_MS,
+    async () => !(await agents()).join().includes("synced"),
+  );
+  expect(await agents()).toEqual(["cut disconnected"]);
 });

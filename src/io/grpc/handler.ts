@@ -127,8 +127,12 @@ function onDrain(this: CallWithStream): void {
   this[STREAM].drained();
 }
 
+/**
+ * Of a stream that broke, too, what can be read ends, a tick before grpc-js says that it broke. Taken
+ * for a goodbye, that would make a drain SAFE while an agent that is cut off still sends requests.
+ */
 function onEnd(this: CallWithStream): void {
-  this[STREAM].halfClosed();
+  setImmediate(() => this[STREAM].halfClosed());
 }
 
 function onClose(this: CallWithStream): void {

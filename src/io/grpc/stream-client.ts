@@ -22,7 +22,7 @@ const UNAVAILABLE = 14;
  * A channel of its own for every stream, so that closing one closes its connection: a server
  * that is frozen leaves a shared one connecting for ever.
  */
-const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
+export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   // A peer that vanished without a word is noticed after 15 s.
   "grpc.keepalive_time_ms": 10_000,
@@ -115,9 +115,10 @@ export class StreamClient<Request> {
   #release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // First: Node ends a stream that it resets, and to a server that reads as a goodbye.
+    this.#sockets.destroy();
     this.#call.cancel();
     this.#client.close();
-    this.#sockets.destroy();
   }
 }
 
@@ -125,7 +126,6 @@ export class StreamClient<Request> {
 export interface StreamEntry {
   readonly sockets: OwnedSockets;
   readonly metadata: Metadata;
-  readonly options: ChannelOptions;
   readonly explain: Explain;
 }
 
@@ -135,7 +135,6 @@ export function enter(access: ChannelAccess, address: string): StreamEntry | Str
     return {
       metadata: access.metadata(address),
       sockets: new OwnedSockets(access.credentials()),
-      options: { ...STREAM_CHANNEL_OPTIONS, ...access.options },
       explain: (details) => access.explain(address, details),
     };
   } catch (error) {
