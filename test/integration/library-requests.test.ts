@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { Readable } from "node:stream";
-import { request } from "undici";
+import { request, WebSocket } from "undici";
 import { expect, test } from "vitest";
+import { WebSocketServer } from "ws";
 import { aControlPlaneServer, aMesh, aServer, registered } from "../support/mesh.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -188,4 +190,48 @@ test("a timeout of the service's settings is a typed error", async () => {
   const mesh = await aMesh(address, { services: [{ name: "orders", timeout: "50ms" }] });
   await expect(mesh.fetch("http://orders.weir/")).rejects.toMatchObject({ code: "TIMEOUT" });
   expect(mesh.inFlight).toBe(0);
+});
+
+test("a WebSocket is one request that lasts as long as it is open", async () => {
+  const { address } = await aControlPlaneServer();
+  const { server, port } = await aServer(() => undefined);
+  const sockets = new WebSocketServer({ server });
+  sockets.on("connection", (socket) => {
+    socket.on("message", (text) => socket.send(`echo ${text}`));
+  });
+  await registered(address, "a", port);
+  const mesh = await aMesh(address);
+  const socket = new WebSocket("ws://orders.weir/", { dispatcher: mesh.dispatcher });
+  await once(socket, "open");
+  expect(mesh.inFlight).toBe(1);
+  const answered = once(socket, "message");
+  socket.send("hello");
+  expect((await answered)[0]).toMatchObject({ data: "echo hello" });
+  socket.close();
+  await waitUntil("nothing is in flight", WITHIN_MS, () => mesh.inFlight === 0);
+});
+
+test("whatever happens to many requests at once, nothing stays in flight and no connection leaks", async () => {
+  const { address } = await aControlPlaneServer();
+  const { server, port } = await aServer((incoming, response) => {
+    const kind = Number(incoming.url?.slice(1)) % 4;
+    if (kind === 0) incoming.socket.destroy();
+    else if (kind === 1) response.writeHead(500).end("broken");
+    else if (kind === 2) response.write("half", () => incoming.socket.destroy());
+    else response.end("fine");
+  });
+  await registered(address, "a", port);
+  const mesh = await aMesh(address, { retries: { attempts: 0 } });
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 200 }, async (_, i) => {
+      const signal = i % 8 === 7 ? AbortSignal.timeout(1) : null;
+      return (await mesh.fetch(`http://orders.weir/${i}`, { signal })).text();
+    }),
+  );
+  expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(50);
+  expect(outcomes.filter(({ status }) => status === "rejected").length).toBeGreaterThan(50);
+  expect(mesh.inFlight).toBe(0);
+  await mesh.close();
+  const open = () => new Promise<number>((resolve) => server.getConnections((_, n) => resolve(n)));
+  await waitUntil("every connection is closed", WITHIN_MS, async () => (await open()) === 0);
 });

@@ -27,12 +27,12 @@ import type { Log } from "../../ports/log.ts";
 import { type HttpDoor, type MeshWorld, OpenMesh } from "./mesh.ts";
 import { type MeshConfig, type MeshSettings, meshConfigFrom } from "./options.ts";
 
-export { MeshError };
 export type { KeptView as RegistrationView } from "../../data-plane/kept-instance.ts";
 export type { InstanceOptions } from "./options.ts";
 export type { Pick } from "./pick.ts";
 export type { PickOptions } from "./picker.ts";
 export type { Registration } from "./registration.ts";
+export { MeshError };
 
 /** A control plane answers in milliseconds; this long covers one that is just starting. */
 const CONNECT_TIMEOUT_MS = 10_000;
