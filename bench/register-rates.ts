@@ -5,8 +5,8 @@ import { RegisterFleet } from "./register-fleet.ts";
 import type { LoadKind } from "./register-protocol.ts";
 
 /** Calls of one round of the echo and of unary Register: most of a second. */
-const CALLS = 9_000;
-const REGISTRATIONS = 60_000;
+const CALLS = 12_000;
+const REGISTRATIONS = 90_000;
 /** Every instance is new until so many are resident; then the first ones come again, a generation on. */
 const MAX_RESIDENT = 180_000;
 const BATCH = 100;

@@ -120,7 +120,7 @@ class OpenSession implements AttachSession {
   #groupFor(leaseMs: number): RecordLeases {
     const known = this.#groups.get(leaseMs);
     // A group that expired whole has left the wheel: its successor must enter it again.
-    if (known !== undefined && known.members.size > 0) return known;
+    if (known !== undefined && known.size > 0) return known;
     const group = this.#replica.newGroup(leaseMs, this.id);
     this.#groups.set(leaseMs, group);
     return group;

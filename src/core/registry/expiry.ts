@@ -40,11 +40,11 @@ export function expireDue(registry: Registry, guard: SelfPreservation, time: Rou
   review(registry, guard, due, time.nowMs);
   let expired = 0;
   for (const group of due) {
-    for (const record of [...group.members]) {
+    for (const record of group.members()) {
       expired += expireOne(registry, guard, record, time) ? 1 : 0;
     }
     // Kept members are looked at again in the next round; a beat makes them well at once.
-    if (group.members.size > 0) registry.leases.add(group);
+    if (group.size > 0) registry.leases.add(group);
   }
   return expired;
 }
@@ -78,7 +78,7 @@ function review(
   let overdue = 0;
   const count = (group: RecordLeases): void => {
     if (!group.isOverdue(nowMs)) return;
-    for (const { service } of group.members) {
+    for (const { service } of group.members()) {
       overdue++;
       const scope = services.get(service.key);
       if (scope === undefined)

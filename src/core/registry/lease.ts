@@ -6,23 +6,60 @@ export function renewIntervalMs(leaseMs: number): number {
   return Math.max(1_000, Math.floor(leaseMs / 3));
 }
 
+/** Somebody with a lease. Belongs to the group that it names, until it is gone. */
+interface Leaseholder {
+  readonly group: unknown;
+  readonly isGone: boolean;
+}
+
+/** A list may hold this many who left, so that a small group is not cleaned at each change. */
+const MAX_STALE = 32;
+
 /**
  * Leases of one length that one client keeps: a session renews thousands of instances by
  * touching one number. Leases run from the last message heard, never from the connection.
  */
-export class LeaseGroup<Member> {
+export class LeaseGroup<Member extends Leaseholder> {
   readonly leaseMs: number;
   /** The Attach session that keeps it; empty for unary registrations. */
   readonly sessionId: string;
-  readonly members = new Set<Member>();
   heardAtMs: number;
   /** True while a member may be suspect, so that an ordinary beat need not look at members. */
   hasSuspects = false;
+  /**
+   * Members, and some who left: whoever attaches elsewhere is not searched for here. Somebody who
+   * came back stands here twice.
+   */
+  #listed: Member[] = [];
+  #size = 0;
 
   constructor(leaseMs: number, sessionId: string, nowMs: number) {
     this.leaseMs = leaseMs;
     this.sessionId = sessionId;
     this.heardAtMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A copy, so that members may leave while it is read. */
+  members(): Member[] {
+    return [...new Set(this.#listed)].filter((member) => member.group === this && !member.isGone);
+  }
+
+  /** Takes in a member that names this group from now on. */
+  add(member: Member): void {
+    this.#size++;
+    if (this.#size === 1) this.#listed = [member];
+    else this.#listed.push(member);
+    if (this.#listed.length > 2 * this.#size + MAX_STALE) this.#listed = this.members();
+  }
+
+  /** A member is gone, or names another group from now on. */
+  left(): void {
+    this.#size--;
+    if (this.#size === 0) this.#listed = [];
   }
 
   get dueAtMs(): number {
@@ -43,7 +80,7 @@ const SLOT_MS = 1_000;
  * slots are re-checked lazily, so that a renewal costs nothing here.
  * Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987.
  */
-export class LeaseWheel<Member> {
+export class LeaseWheel<Member extends Leaseholder> {
   readonly #slots = new Map<number, LeaseGroup<Member>[]>();
   #nextSlot: number | undefined;
 
@@ -60,7 +97,7 @@ export class LeaseWheel<Member> {
       if (groups === undefined) continue;
       this.#slots.delete(slot);
       for (const group of groups) {
-        if (group.members.size === 0) continue;
+        if (group.size === 0) continue;
         if (group.dueAtMs <= nowMs) due.push(group);
         else this.#insert(group, Math.max(lastSlot + 1, Math.ceil(group.dueAtMs / SLOT_MS)));
       }

@@ -35,6 +35,8 @@ export class InstanceRecord {
   /** When it became suspect, or 0. */
   suspectSinceMs = 0;
   group: RecordLeases;
+  /** True once it was removed. */
+  isGone = false;
   #endpoint: ServedEndpoint;
 
   constructor(

@@ -47,6 +47,8 @@ export type LeaseResult = "renewed" | "not-found" | "superseded";
 /** Which instances exist. Deterministic: time comes as arguments, effects go to the listener. */
 export class Registry {
   readonly services = new Map<ServiceKey, RegisteredService>();
+  /** The same by namespace and name, which are at hand where a key would have to be made. */
+  readonly #byName = new Map<string, Map<string, RegisteredService>>();
   readonly fences = new Fences();
   readonly leases = new LeaseWheel<InstanceRecord>();
   readonly #limits: RegistryLimits;
@@ -84,8 +86,8 @@ export class Registry {
     groupFor: (leaseMs: number) => RecordLeases,
     time: { readonly nowMs: number; readonly wallMs: number },
   ): RegisterResult {
-    const key = serviceKey(input.instance.namespace, input.instance.service);
-    const entry = this.services.get(key);
+    const entry = this.#byName.get(input.instance.namespace)?.get(input.instance.service);
+    const key = entry?.key ?? serviceKey(input.instance.namespace, input.instance.service);
     const existing = entry?.records.get(input.instance.id);
     const registrationId =
       input.instance.registrationId || deriveId(this.fences, key, input.instance);
@@ -147,7 +149,7 @@ export class Registry {
     group.heardAtMs = nowMs;
     if (!group.hasSuspects) return;
     group.hasSuspects = false;
-    for (const record of group.members) if (record.isSuspect) this.#setSuspect(record, false, 0);
+    for (const record of group.members()) if (record.isSuspect) this.#setSuspect(record, false, 0);
   }
 
   setHealth(record: InstanceRecord, health: Health): void {
@@ -187,7 +189,8 @@ export class Registry {
     };
     this.fences.add(fence, nowMs);
     service.records.delete(instance.id);
-    record.group.members.delete(record);
+    record.isGone = true;
+    record.group.left();
     this.#instanceCount--;
     this.#changeCount++;
     if (service.records.size === 0) service.emptySinceMs = nowMs;
@@ -210,15 +213,22 @@ export class Registry {
     this.fences.forgetOlderThan(nowMs);
     for (const service of this.services.values()) {
       const isOld = service.emptySinceMs > 0 && nowMs - service.emptySinceMs > EMPTY_SERVICE_TTL_MS;
-      if (isOld && service.records.size === 0) this.services.delete(service.key);
+      if (isOld && service.records.size === 0) this.#forget(service);
     }
+  }
+
+  #forget({ key, namespace, name }: RegisteredService): void {
+    this.services.delete(key);
+    const siblings = this.#byName.get(namespace);
+    siblings?.delete(name);
+    if (siblings?.size === 0) this.#byName.delete(namespace);
   }
 
   #insert(record: InstanceRecord): void {
     const { service } = record;
     service.records.set(record.instance.id, record);
     service.emptySinceMs = 0;
-    record.group.members.add(record);
+    record.group.add(record);
     this.#instanceCount++;
     this.#changeCount++;
     if (service.joined(record)) this.#listener.serviceChanged(service);
@@ -232,9 +242,9 @@ export class Registry {
     group: RecordLeases,
   ): RegisterResult {
     if (record.group !== group) {
-      record.group.members.delete(record);
+      record.group.left();
       record.group = group;
-      group.members.add(record);
+      group.add(record);
     }
     this.#changeCount++;
     const isChanged = record.replace(instance);
@@ -256,6 +266,9 @@ export class Registry {
   #newService(key: ServiceKey, of: { namespace: string; service: string }): RegisteredService {
     const service = new ServiceEntry<InstanceRecord>(key, of.namespace, of.service);
     this.services.set(key, service);
+    const siblings = this.#byName.get(of.namespace);
+    if (siblings === undefined) this.#byName.set(of.namespace, new Map([[of.service, service]]));
+    else siblings.set(of.service, service);
     return service;
   }
 
