@@ -56,10 +56,9 @@ type Unary<Request, Response> = (
 
 /** The control plane's API over gRPC. Connects with the first call. @param address `host:port`. */
 export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS): ControlPlaneApi {
-  const options = { ...CHANNEL, ...access.options };
   const credentials = access.credentials();
-  const registry = new RegistryServiceClient(address, credentials, options);
-  const sharing = { ...options, channelOverride: registry.getChannel() };
+  const registry = new RegistryServiceClient(address, credentials, CHANNEL);
+  const sharing = { ...CHANNEL, channelOverride: registry.getChannel() };
   const admin = new AdminServiceClient(address, credentials, sharing);
   const discovery = new DiscoveryServiceClient(address, credentials, sharing);
 

@@ -17,7 +17,7 @@ import type {
 import { durationToMs } from "../wire/duration.ts";
 import { defaultsToWire, healthToWire, instanceToWire } from "../wire/instance.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
-import { enter, StreamClient } from "./stream-client.ts";
+import { enter, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: a third of the default lease. */
 const DEFAULT_RENEW_MS = 5_000;
@@ -40,7 +40,7 @@ export function grpcAttachSource(access: ChannelAccess = PLAIN_ACCESS): AttachSo
         listener.end(entry);
         return NOT_OPEN;
       }
-      const client = new RegistryServiceClient(address, entry.sockets, entry.options);
+      const client = new RegistryServiceClient(address, entry.sockets, STREAM_CHANNEL_OPTIONS);
       const call = client.attach(entry.metadata);
       const stream = new StreamClient<AttachRequest>(call, client, entry, (end) =>
         listener.end(end),

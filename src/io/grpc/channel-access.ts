@@ -1,15 +1,15 @@
-import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
 import { isLoopback } from "../../core/model/loopback.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { TokenSource } from "../../ports/bearer-tokens.ts";
 import type { ClientCertificate, ClientCertificates } from "../../ports/certificates.ts";
 import { causeOfFailure } from "./connect-diagnosis.ts";
+import { TlsCredentials } from "./tls-credentials.ts";
 
 /** How a client reaches a control plane. Asked anew for each stream, so that replaced files are used. */
 export interface ChannelAccess {
   /** @throws MeshError when its files cannot be used. */
   credentials(): ChannelCredentials;
-  readonly options: ChannelOptions;
   /**
    * What each call carries.
    *
@@ -37,8 +37,7 @@ export const PLAIN_ACCESS: ChannelAccess = channelAccess({});
 export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
   const { certificates, serverName, token = () => undefined } = parts;
   return {
-    options: serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName },
-    credentials: credentialsFrom(certificates),
+    credentials: credentialsFrom(certificates, serverName),
     metadata(address) {
       const metadata = new Metadata();
       const shown = token();
@@ -55,23 +54,21 @@ export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
 }
 
 /** Credentials are made again only when the certificates changed: parsing a CA bundle takes milliseconds. */
-function credentialsFrom(certificates: ClientCertificates | undefined): () => ChannelCredentials {
+function credentialsFrom(
+  certificates: ClientCertificates | undefined,
+  serverName: string | undefined,
+): () => ChannelCredentials {
   if (certificates === undefined) return () => credentials.createInsecure();
   let madeOf: ClientCertificate | undefined;
   let made = credentials.createInsecure();
   return () => {
     const current = certificates.current();
     if (current !== madeOf) {
-      const { ca, cert, key } = current;
-      made = credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
+      made = new TlsCredentials(current, serverName);
       madeOf = current;
     }
     return made;
   };
-}
-
-function bytes(pem: string | undefined): Buffer | null {
-  return pem === undefined ? null : Buffer.from(pem);
 }
 
 function exposedToken(address: string): MeshError {

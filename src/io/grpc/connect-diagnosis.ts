@@ -1,6 +1,7 @@
-import { isIP } from "node:net";
+import { connect as tcpConnect } from "node:net";
 import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import type { ClientCertificates } from "../../ports/certificates.ts";
+import { hostOf, serverIdentity } from "./tls-credentials.ts";
 
 /** The whole look: a stream's failure waits for it. */
 const LOOK_MS = 2_000;
@@ -52,7 +53,7 @@ function ofPlaintext({ address }: FailedConnect, { isTls }: Look): string | unde
 function ofTls(
   { address, serverName }: FailedConnect,
   { isTls, distrust, certificate, errorCode }: Look,
-  { caName, current }: ClientCertificates,
+  certificates: ClientCertificates,
 ): string | undefined {
   if (!isTls) {
     const isAnswer =
@@ -61,9 +62,15 @@ function ofTls(
       ? `${address} speaks plaintext and this client TLS; start the server with --tls-cert and --tls-key, or leave --ca out`
       : undefined;
   }
-  if (distrust !== "") return wordsFor(distrust, { address, serverName, caName, certificate });
+  if (distrust !== "")
+    return wordsFor(distrust, {
+      address,
+      serverName,
+      caName: certificates.caName,
+      certificate,
+    });
   if (errorCode === "") return undefined;
-  return current().cert === undefined
+  return certificates.current().cert === undefined
     ? `${address} asks for a client certificate; give one with --cert FILE and --key FILE`
     : `${address} does not accept this client's certificate (${errorCode}); is it signed by the server's --tls-client-ca, and not expired?`;
 }
@@ -82,7 +89,7 @@ function wordsFor(code: string, { address, serverName, caName, certificate }: Di
     case "CERT_NOT_YET_VALID":
       return `the certificate of ${address} is valid from ${certificate?.valid_from ?? "later"} on; are both clocks right?`;
     case "ERR_TLS_CERT_ALTNAME_INVALID": {
-      const host = serverName ?? address.slice(0, address.lastIndexOf(":"));
+      const host = serverName ?? hostOf(address);
       const names = certificate?.subjectaltname ?? `CN:${certificate?.subject.CN ?? ""}`;
       return `the certificate of ${address} is not for "${host}" but for ${names}; connect by one of its names, or say which one to expect with --server-name`;
     }
@@ -92,24 +99,25 @@ function wordsFor(code: string, { address, serverName, caName, certificate }: Di
 }
 
 async function handshake({ address, certificates, serverName }: FailedConnect): Promise<Look> {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
   const { ca, cert, key } = certificates?.current() ?? {};
-  const expected = serverName ?? host;
+  const port = Number(address.slice(address.lastIndexOf(":") + 1));
+  const plain = tcpConnect(port, hostOf(address));
+  // Given a socket, `host` only says whom the certificate must name.
   const socket = connect({
-    host,
-    port: Number(address.slice(colon + 1)),
+    ...serverIdentity(address, serverName),
+    socket: plain,
     ALPNProtocols: ["h2"],
     // Told what is wrong instead of being cut off; nothing is sent over it.
     rejectUnauthorized: false,
-    ...(isIP(expected) === 0 ? { servername: expected } : {}),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   });
+  plain.on("error", (error) => socket.destroy(error));
   try {
     return await looked(socket);
   } finally {
     socket.destroy();
+    plain.destroy();
   }
 }
 

@@ -16,7 +16,7 @@ import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
-import { enter, StreamClient } from "./stream-client.ts";
+import { enter, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: what a Weir server does by default. */
 const DEFAULT_HEARTBEAT_MS = 10_000;
@@ -47,7 +47,7 @@ function openWatch(
     listener.end(entry);
     return NOT_OPEN;
   }
-  const client = new DiscoveryServiceClient(address, entry.sockets, entry.options);
+  const client = new DiscoveryServiceClient(address, entry.sockets, STREAM_CHANNEL_OPTIONS);
   const call = client.watch(entry.metadata);
   const stream = new StreamClient<WatchRequest>(call, client, entry, (end) => listener.end(end));
   call.on("data", (response: WatchResponse) => {
