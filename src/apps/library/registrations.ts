@@ -121,9 +121,13 @@ export class Registrations {
   }
 }
 
-/** Waiting longer helps nobody: no other instance will take the requests. */
+/** These pass by themselves, but an instance that nobody can replace is not drained by waiting for them. */
+const IDLE_REASONS: ReadonlySet<string> = new Set(["last-endpoint", "not-settled"]);
+
+/** Waiting longer helps nobody: no other instance will take the requests, and none is under way. */
 function isLast({ pending }: DrainReport): boolean {
-  return pending.length > 0 && pending.every(({ reason }) => reason === "last-endpoint");
+  const isAlone = pending.some(({ reason }) => reason === "last-endpoint");
+  return isAlone && pending.every(({ reason }) => IDLE_REASONS.has(reason));
 }
 
 function alreadyRegistered(key: string): MeshError {
