@@ -3,9 +3,16 @@ export interface CheckProbe {
   /** Who answers at `host:port`, judged by the first bytes. */
   port(address: string): Promise<PortAnswer>;
   /** The certificate that a TLS port shows; `undefined` when there is no handshake to see one in. */
-  certificate(address: string, caFile: string | undefined): Promise<CertificateFacts | undefined>;
+  certificate(address: string, trust: ProbeTrust): Promise<CertificateFacts | undefined>;
   /** An HTTP page; `undefined` when nobody answers. */
   page(address: string, path: string): Promise<{ status: number; body: string } | undefined>;
+}
+
+/** Whom to believe; nothing set is what the system believes, for the host that was asked. */
+export interface ProbeTrust {
+  readonly caFile: string | undefined;
+  /** The name to expect in the certificate. */
+  readonly serverName: string | undefined;
 }
 
 /**

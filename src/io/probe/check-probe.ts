@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { connect, isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate, connect as tlsConnect } from "node:tls";
-import type { CertificateFacts, CheckProbe, PortAnswer } from "../../ports/check-probe.ts";
+import type {
+  CertificateFacts,
+  CheckProbe,
+  PortAnswer,
+  ProbeTrust,
+} from "../../ports/check-probe.ts";
 
 /** A person waits; whoever is well answers within milliseconds. */
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -38,7 +45,7 @@ async function probePort(address: string): Promise<PortAnswer> {
   const answer = await knock(address);
   if (answer.kind !== "silent") return answer;
   // A TLS server hangs up on plaintext, some without a word.
-  return (await handshake(address, undefined)) === undefined
+  return (await handshake(address, split(address).host, undefined)) === undefined
     ? answer
     : { kind: "tls", detail: "it speaks TLS" };
 }
@@ -93,7 +100,11 @@ interface Handshake {
   readonly problem: string;
 }
 
-function handshake(address: string, ca: Buffer | undefined): Promise<Handshake | undefined> {
+function handshake(
+  address: string,
+  serverName: string,
+  ca: Buffer | undefined,
+): Promise<Handshake | undefined> {
   const { host, port } = split(address);
   return new Promise((resolve) => {
     const socket = tlsConnect({
@@ -102,7 +113,7 @@ function handshake(address: string, ca: Buffer | undefined): Promise<Handshake |
       // We look at what is wrong instead of turning away.
       rejectUnauthorized: false,
       ALPNProtocols: ["h2", "http/1.1"],
-      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
       ...(ca === undefined ? {} : { ca }),
     });
     const settle = (result: Handshake | undefined): void => {
@@ -121,10 +132,10 @@ function handshake(address: string, ca: Buffer | undefined): Promise<Handshake |
 
 async function certificate(
   address: string,
-  caFile: string | undefined,
+  { caFile, serverName = split(address).host }: ProbeTrust,
 ): Promise<CertificateFacts | undefined> {
   const ca = caFile === undefined ? undefined : readCa(caFile);
-  const shaken = await handshake(address, ca);
+  const shaken = await handshake(address, serverName, ca);
   if (shaken === undefined || shaken.peer.subject === undefined) return undefined;
   const { peer, problem } = shaken;
   return {
@@ -133,7 +144,7 @@ async function certificate(
     names: peer.subjectaltname ?? nameOf(peer.subject),
     validFromMs: Date.parse(peer.valid_from),
     validUntilMs: Date.parse(peer.valid_to),
-    hostProblem: checkServerIdentity(split(address).host, peer)?.message ?? "",
+    hostProblem: checkServerIdentity(serverName, peer)?.message ?? "",
     trustProblem: NOT_ABOUT_TRUST.some((code) => problem.includes(code)) ? "" : problem,
   };
 }
@@ -152,19 +163,35 @@ function nameOf(name: PeerCertificate["subject"] | undefined): string {
   return Array.isArray(common) ? common.join(", ") : common;
 }
 
+/** By TLS where the port speaks that. Its certificate is not judged: nothing secret is sent. */
 async function page(
   address: string,
   path: string,
 ): Promise<{ status: number; body: string } | undefined> {
-  try {
-    const answer = await fetch(`http://${address}${path}`, {
-      redirect: "manual",
-      signal: AbortSignal.timeout(PAGE_TIMEOUT_MS),
+  return (await get(httpRequest, address, path)) ?? (await get(httpsRequest, address, path));
+}
+
+function get(
+  request: typeof httpRequest | typeof httpsRequest,
+  address: string,
+  path: string,
+): Promise<{ status: number; body: string } | undefined> {
+  const { host, port } = split(address);
+  const signal = AbortSignal.timeout(PAGE_TIMEOUT_MS);
+  const options = { host, port, path, signal, rejectUnauthorized: false, agent: false };
+  return new Promise((resolve) => {
+    const nobody = (): void => resolve(undefined);
+    const call = request(options, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (text: string) => {
+        body += text;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
+      answer.on("error", nobody);
     });
-    return { status: answer.status, body: await answer.text() };
-  } catch {
-    return undefined;
-  }
+    call.on("error", nobody).end();
+  });
 }
 
 function split(address: string): { host: string; port: number } {

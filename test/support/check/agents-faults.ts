@@ -49,10 +49,26 @@ export const AGENTS_FAULTS: readonly Fault[] = [
         isAsked: true,
         port: { kind: "closed", detail: "refused" },
         pages: undefined,
+        asksForToken: false,
       },
     }),
     says: /127\.0\.0\.1:15000/,
     mends: /weir agent/,
+  },
+  {
+    id: "agent-asks-token",
+    change: (well) => ({
+      ...well,
+      agent: {
+        address: "127.0.0.1:15000",
+        isAsked: true,
+        port: { kind: "tls", detail: "it speaks TLS" },
+        pages: undefined,
+        asksForToken: true,
+      },
+    }),
+    says: /shows a token/,
+    mends: /Bearer .* https:/,
   },
   {
     id: "agent-not-ready",

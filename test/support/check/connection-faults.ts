@@ -75,6 +75,20 @@ export const CONNECTION_FAULTS: readonly Fault[] = [
     mends: /--token-file/,
   },
   {
+    id: "client-certificate-refused",
+    change: failed("UNREACHABLE", "tls", {
+      failure: { code: "UNREACHABLE", message: "it asks for a client certificate" },
+    }),
+    says: /asks for a client certificate/,
+    mends: /--cert client\.pem/,
+  },
+  {
+    id: "credentials-unusable",
+    change: failed("INVALID_ARGUMENT", "tls"),
+    says: /no/,
+    mends: /openssl x509/,
+  },
+  {
     id: "admin-unreachable",
     change: (well) => ({
       ...well,

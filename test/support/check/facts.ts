@@ -42,6 +42,7 @@ export function wellFacts(): CheckFacts {
       isAsked: false,
       port: { kind: "http1", detail: "it speaks HTTP/1.1" },
       pages: agentPages(),
+      asksForToken: false,
     },
     takenPorts: [],
   };

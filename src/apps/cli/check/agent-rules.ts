@@ -30,10 +30,23 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "Applications beside it cannot send requests through the mesh.",
     find: ({ agent }) =>
       agent &&
-      onlyIf(agent.isAsked && agent.pages === undefined, () => ({
+      onlyIf(agent.isAsked && agent.pages === undefined && !agent.asksForToken, () => ({
         subject: agent.address,
         what: `No agent's admin port answers at ${agent.address}: ${agent.port.detail}.`,
         fix: `weir agent --admin ${agent.address}    # on that machine; or name another one with --agent HOST:PORT`,
+      })),
+  },
+  {
+    id: "agent-asks-token",
+    severity: "info",
+    title: "The agent's admin port asks for a token",
+    why: "What the agent itself knows could not be looked at.",
+    find: ({ agent }) =>
+      agent &&
+      onlyIf(agent.asksForToken, () => ({
+        subject: agent.address,
+        what: "It answers only who shows a token.",
+        fix: `curl -H "Authorization: Bearer $(cat TOKEN_FILE)" http${agent.port.kind === "tls" ? "s" : ""}://${agent.address}/endpoints`,
       })),
   },
   {

@@ -100,15 +100,16 @@ async function check(context: CliContext, options: CheckOptions): Promise<number
 
 function questionOf(context: CliContext, options: CheckOptions): CheckQuestion {
   const access = accessOf(context, options);
-  const { ca, cert, token, tokenFile } = access;
+  const { ca, cert, token, tokenFile, serverName } = access;
   const target = {
     address: serverOf(context, options),
     usesTls: ca !== undefined || cert !== undefined,
     hasToken: token !== undefined || tokenFile !== undefined,
-    caFile: ca === "system" ? undefined : ca,
+    flags: flagsOf(serverOf(context, options), options),
+    trust: { caFile: ca === "system" ? undefined : ca, serverName },
   };
   return {
-    target: { ...target, flags: flagsOf(target.address) },
+    target,
     connect: () => context.connect(target.address, access),
     namespace: namespaceOf(context, options) ?? "",
     adminAddress: options.admin,
@@ -117,8 +118,14 @@ function questionOf(context: CliContext, options: CheckOptions): CheckQuestion {
 }
 
 /** What other commands need to reach the same control plane. */
-function flagsOf(address: string): string {
-  return address === DEFAULT_SERVER ? "" : ` --server ${address}`;
+function flagsOf(address: string, options: CheckOptions): string {
+  const { ca, cert, key, serverName, tokenFile, insecure } = options;
+  const server = address === DEFAULT_SERVER ? undefined : address;
+  const flags = { server, ca, cert, key, "server-name": serverName, "token-file": tokenFile };
+  const words = Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [` --${name} ${value}`],
+  );
+  return `${words.join("")}${insecure === true ? " --insecure" : ""}`;
 }
 
 function isFailure(failOn: CheckOptions["failOn"]): (finding: Finding) => boolean {

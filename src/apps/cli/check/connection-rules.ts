@@ -1,11 +1,19 @@
 import type { MeshErrorCode } from "../../../core/model/mesh-error.ts";
-import type { PortAnswer } from "../../../ports/check-probe.ts";
+import type { CertificateFacts, PortAnswer } from "../../../ports/check-probe.ts";
 import { DEFAULT_SERVER } from "../connection.ts";
 import type { CheckFacts, TargetFacts } from "./facts.ts";
 import { type Found, onlyIf, type Rule, weir } from "./rule.ts";
 
 /** Never got there at all. */
 const UNREACHABLE: readonly PortAnswer["kind"][] = ["closed", "no-host", "unroutable", "timeout"];
+
+/** Failures that have a rule of their own. */
+const EXPLAINED_CODES: readonly MeshErrorCode[] = [
+  "UNIMPLEMENTED",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "INVALID_ARGUMENT",
+];
 
 /** A fault of the connection: found when the first call failed in that way. */
 function whenFailed(find: (target: TargetFacts, facts: CheckFacts) => Found[]): Rule["find"] {
@@ -120,7 +128,7 @@ export const CONNECTION_RULES: readonly Rule[] = [
     title: "The control plane's answer is a failure of another kind",
     why: "What is known of the mesh is incomplete, and others get the same answer.",
     find: whenFailed((target, facts) =>
-      onlyIf(target.failure !== undefined && !isExplained(target), () => ({
+      onlyIf(!isExplained(target, facts.wallMs), () => ({
         subject: target.address,
         what: `The control plane answered ${target.failure?.code}: ${target.failure?.message}.`,
         fix: `${weir(facts, "health")}    # and look into the server's log`,
@@ -170,6 +178,30 @@ export const CONNECTION_RULES: readonly Rule[] = [
     ),
   },
   {
+    id: "client-certificate-refused",
+    severity: "error",
+    title: "The control plane wants a client certificate, or another one",
+    why: "The connection is cut right after the handshake; agents without a good one are cut off too.",
+    find: whenCode("UNREACHABLE", isAboutClientCertificate, ({ address, failure }) => ({
+      what: `${failure?.message}.`,
+      fix: `weir check --server ${address} --ca ca.pem --cert client.pem --key client.key    # signed by the server's --tls-client-ca`,
+    })),
+  },
+  {
+    id: "credentials-unusable",
+    severity: "error",
+    title: "The CA, certificate, key or token of this command cannot be used",
+    why: "Nothing was asked: the call ended before it began.",
+    find: whenCode(
+      "INVALID_ARGUMENT",
+      () => true,
+      ({ failure }) => ({
+        what: `${failure?.message}.`,
+        fix: "ls -l FILE && openssl x509 -noout -text -in FILE    # mend the file, or name another one with --ca, --cert, --key or --token-file",
+      }),
+    ),
+  },
+  {
     id: "admin-unreachable",
     severity: "warning",
     title: "The control plane's admin port does not answer",
@@ -199,15 +231,31 @@ export const CONNECTION_RULES: readonly Rule[] = [
 ];
 
 /** True when a rule of its own says what this failure is. */
-function isExplained(target: TargetFacts): boolean {
+function isExplained(target: TargetFacts, wallMs: number): boolean {
   const { failure, port } = target;
   if (failure === undefined) return true;
-  const byCode = ["UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"].includes(failure.code);
+  const byCode = EXPLAINED_CODES.includes(failure.code);
   const byPort = port !== undefined && !["tls", "http2"].includes(port.kind);
   const isTlsMismatch = target.usesTls ? portIs(target, "http2") : portIs(target, "tls");
   // With a certificate to look at, the rules about certificates say it.
-  const byCertificate = target.usesTls && target.certificate !== undefined;
-  return byCode || byPort || isTlsMismatch || byCertificate || failure.code === "TIMEOUT";
+  const byCertificate =
+    target.certificate !== undefined && isDistrusted(target.certificate, wallMs);
+  const isKnown = byCode || byPort || isTlsMismatch || byCertificate;
+  return isKnown || isAboutClientCertificate(target) || failure.code === "TIMEOUT";
+}
+
+/** As the connection says it after a handshake of its own. */
+function isAboutClientCertificate({ failure }: TargetFacts): boolean {
+  return /client('s)? certificate/.test(failure?.message ?? "");
+}
+
+/** Whether the rules about certificates have something to say of this failure. */
+function isDistrusted(
+  { hostProblem, trustProblem, ...of }: CertificateFacts,
+  wallMs: number,
+): boolean {
+  const isOutOfTime = of.validUntilMs <= wallMs || of.validFromMs > wallMs;
+  return isOutOfTime || hostProblem !== "" || trustProblem !== "";
 }
 
 function grpcFix({ address }: TargetFacts): string {

@@ -78,6 +78,8 @@ export interface LocalAgentFacts {
   readonly port: PortAnswer;
   /** `undefined` when what answers there is no agent. */
   readonly pages: AgentPages | undefined;
+  /** It may be an agent, which does not tell strangers. */
+  readonly asksForToken: boolean;
 }
 
 export interface AgentPages {

@@ -42,10 +42,12 @@ export async function gatherAgent(
   isAsked: boolean,
 ): Promise<LocalAgentFacts> {
   const port = await probe.port(address);
-  if (port.kind !== "http1") return { address, isAsked, port, pages: undefined };
-  const version = await read(probe, address, "/version", VERSION);
-  const pages = version && (await gatherPages(probe, address, version));
-  return { address, isAsked, port, pages };
+  const none = { address, isAsked, port, pages: undefined, asksForToken: false };
+  if (port.kind !== "http1" && port.kind !== "tls") return none;
+  const page = await probe.page(address, "/version");
+  if (page?.status === 401) return { ...none, asksForToken: true };
+  const version = page && parse(page, VERSION);
+  return { ...none, pages: version && (await gatherPages(probe, address, version)) };
 }
 
 async function gatherPages(
@@ -94,7 +96,11 @@ async function read<T>(
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const page = await probe.page(address, path);
-  if (page?.status !== 200) return undefined;
+  return page && parse(page, schema);
+}
+
+function parse<T>(page: { status: number; body: string }, schema: z.ZodType<T>): T | undefined {
+  if (page.status !== 200) return undefined;
   try {
     return schema.safeParse(JSON.parse(page.body)).data;
   } catch {

@@ -1,6 +1,6 @@
 import { NO_METADATA } from "../../../core/model/instance.ts";
 import { MeshError } from "../../../core/model/mesh-error.ts";
-import type { CheckProbe } from "../../../ports/check-probe.ts";
+import type { CheckProbe, ProbeTrust } from "../../../ports/check-probe.ts";
 import type {
   ControlPlaneApi,
   ServerState,
@@ -18,7 +18,7 @@ import type {
   TargetFacts,
 } from "./facts.ts";
 import { gatherAgent } from "./gather-agent.ts";
-import { isLoopback } from "./loopback.ts";
+import { isThisMachine } from "./this-machine.ts";
 
 /** Services whose instances are listed one by one, those that look worst first: a second's work. */
 const MAX_LISTED_SERVICES = 200;
@@ -36,7 +36,7 @@ const DEFAULT_PORTS = {
 /** Whom to ask, and how. */
 export interface CheckQuestion {
   readonly target: Pick<TargetFacts, "address" | "flags" | "usesTls" | "hasToken"> & {
-    readonly caFile: string | undefined;
+    readonly trust: ProbeTrust;
   };
   /** Connects with the credentials of the command. */
   readonly connect: () => Promise<ControlPlaneApi>;
@@ -162,12 +162,12 @@ async function gatherTarget(
   { target }: CheckQuestion,
   failure: MeshError | undefined,
 ): Promise<TargetFacts> {
-  const { caFile, ...known } = target;
+  const { trust, ...known } = target;
   const { address, usesTls } = known;
   const port = failure === undefined ? undefined : await probe.port(address);
   const page = port?.kind === "http1" ? await probe.page(address, "/version") : undefined;
   const isTls = usesTls ? port === undefined || port.kind === "tls" : port?.kind === "tls";
-  const shown = isTls ? await probe.certificate(address, caFile) : undefined;
+  const shown = isTls ? await probe.certificate(address, trust) : undefined;
   return {
     ...known,
     failure: failure && { code: failure.code, message: failure.message },
@@ -197,7 +197,7 @@ function reachableAdmin(target: string, server: ServerState | undefined): string
   const listener = server?.listeners.find(({ name }) => name === "admin");
   if (listener === undefined) return undefined;
   const host = hostOf(listener.address);
-  if (isLoopback(host)) return isLoopback(hostOf(target)) ? listener.address : undefined;
+  if (isThisMachine(host)) return isThisMachine(hostOf(target)) ? listener.address : undefined;
   const isEverywhere = host === "0.0.0.0" || host === "[::]";
   return isEverywhere ? `${hostOf(target)}:${portOf(listener.address)}` : listener.address;
 }
@@ -209,7 +209,7 @@ async function gatherTakenPorts(
   hasServer: boolean,
   agent: LocalAgentFacts,
 ): Promise<readonly TakenPort[] | undefined> {
-  if (!isLoopback(hostOf(target.address))) return undefined;
+  if (!isThisMachine(hostOf(target.address))) return undefined;
   const { admin, agentAdmin, agentListen } = DEFAULT_PORTS;
   const wanted = [
     ...(hasServer ? [] : [admin]),
@@ -230,5 +230,5 @@ async function gatherTakenPorts(
 /** Admin pages name a version; the agent's proxy explains itself in its refusals. */
 async function isOfWeir(probe: CheckProbe, address: string): Promise<boolean> {
   const page = await probe.page(address, "/version");
-  return page !== undefined && /"version":|\.weir\b|\bweir\b/i.test(page.body);
+  return page !== undefined && /"version":|\bweir\b|--token-file/i.test(page.body);
 }

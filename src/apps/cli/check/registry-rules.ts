@@ -2,9 +2,9 @@ import type { InstanceListing } from "../../../ports/control-plane-api.ts";
 import { formatDuration } from "../duration.ts";
 import { hostOf } from "./connection-rules.ts";
 import type { CheckFacts, ServiceFacts } from "./facts.ts";
-import { isLoopback } from "./loopback.ts";
 import { onlyIf, type Rule, someOf, weir } from "./rule.ts";
 import { idsOf, isSilent, nameOf } from "./service-rules.ts";
+import { isThisMachine } from "./this-machine.ts";
 
 /** As many as a person types; then `weir endpoints` is the better tool. */
 const MAX_COMMANDS = 3;
@@ -31,7 +31,7 @@ export const REGISTRY_RULES: readonly Rule[] = [
     find: (facts) => {
       if (facts.services === undefined || facts.agents === undefined) return undefined;
       const elsewhere = facts.agents.filter(
-        ({ role, peer }) => role === "data-plane" && peer !== "" && !isLoopback(hostOf(peer)),
+        ({ role, peer }) => role === "data-plane" && peer !== "" && !isThisMachine(hostOf(peer)),
       );
       if (elsewhere.length === 0) return [];
       return facts.services.flatMap((service) => {
@@ -60,7 +60,7 @@ export const REGISTRY_RULES: readonly Rule[] = [
 ];
 
 function isOnLoopback({ instance: { address } }: InstanceListing): boolean {
-  return address.kind !== "unix" && isLoopback(address.value);
+  return address.kind !== "unix" && isThisMachine(address.value);
 }
 
 /** The commands that remove who is silent, as far as they are known. */

@@ -3,8 +3,8 @@ import type { ProcessState } from "../../../ports/server-host.ts";
 import { formatDuration } from "../duration.ts";
 import { hostOf } from "./connection-rules.ts";
 import type { CheckFacts } from "./facts.ts";
-import { isLoopback } from "./loopback.ts";
 import { type Found, onlyIf, type Rule, weir } from "./rule.ts";
+import { isThisMachine } from "./this-machine.ts";
 
 /** Leases and certificates bear 2 s; by 30 s timestamps contradict each other. */
 const CLOCK_WARNING_MS = 2_000;
@@ -222,14 +222,14 @@ export const SERVER_RULES: readonly Rule[] = [
     find: ofServer(({ listeners }) => {
       if (listeners.length === 0) return undefined;
       return listeners
-        .filter(({ address, isTls }) => !isTls && !isLoopback(hostOf(address)))
+        .filter(({ address, isTls }) => !isTls && !isThisMachine(hostOf(address)))
         .map(({ name, address }) => ({
           subject: address,
           what: `The ${name} port ${address} speaks plaintext and is not on loopback.`,
           fix:
             name === "admin"
               ? "weir server --admin 127.0.0.1:7401    # or with --tls-cert server.pem --tls-key server.key"
-              : "weir server --tls-cert server.pem --tls-key server.key --client-ca ca.pem",
+              : "weir server --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem",
         }));
     }),
   },
