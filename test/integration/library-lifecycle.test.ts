@@ -215,6 +215,18 @@ test("pick: no endpoint in time, an unknown service, and an aborted wait", async
   await expect(waiting).rejects.toThrow("enough");
 });
 
+test("without its control plane a mesh says so, and serves on", async () => {
+  const { address, stop } = await aControlPlaneServer();
+  const { port } = await aServer((_, response) => response.end("served"));
+  await registered(address, "a", port);
+  const mesh = await aMesh(address, { subscribe: ["orders"] });
+  const gone = once(mesh, "disconnected");
+  await stop();
+  expect((await gone)[0]).toMatchObject({ address, problem: expect.stringMatching(/./) });
+  expect(mesh.isConnected).toBe(false);
+  expect(await (await mesh.fetch("http://orders.weir/")).text()).toBe("served");
+});
+
 test("a closed mesh refuses everything with a sentence, and closing twice is closing once", async () => {
   const { address } = await aControlPlaneServer();
   const mesh = await aMesh(address);

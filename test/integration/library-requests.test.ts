@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Readable } from "node:stream";
-import { request, WebSocket } from "undici";
-import { expect, test } from "vitest";
+import { getGlobalDispatcher, request, setGlobalDispatcher, WebSocket } from "undici";
+import { expect, onTestFinished, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { aControlPlaneServer, aMesh, aServer, registered } from "../support/mesh.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -70,6 +70,21 @@ test("fetch takes the platform's Request, with its method, headers and body", as
   const platform = new Request("http://orders.weir/x", { method: "POST", body: "hello" });
   expect((await mesh.fetch(platform)).status).toBe(200);
   expect(seen[0]).toEqual({ host: "orders.weir", url: "/x", body: "hello" });
+});
+
+test("the platform's own fetch takes the dispatcher too, by itself and for the whole process", async () => {
+  const { address, seen } = await twoServers();
+  const mesh = await aMesh(address);
+  const options: object = { dispatcher: mesh.dispatcher, method: "POST", body: "hello" };
+  expect(await (await fetch("http://orders.weir/a", options)).text()).toMatch(/^[ab]$/);
+  const before = getGlobalDispatcher();
+  onTestFinished(() => setGlobalDispatcher(before));
+  setGlobalDispatcher(mesh.dispatcher);
+  expect(await (await fetch("http://orders.weir/b")).text()).toMatch(/^[ab]$/);
+  expect(seen.map(({ url, body }) => `${url} ${body}`)).toEqual(["/a hello", "/b "]);
+  await expect(fetch("http://nobody.weir/")).rejects.toMatchObject({
+    cause: { code: "NO_ENDPOINT" },
+  });
 });
 
 test("every other host is reached as without a mesh", async () => {

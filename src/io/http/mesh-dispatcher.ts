@@ -1,4 +1,4 @@
-import { Dispatcher } from "undici";
+import { Dispatcher, Dispatcher1Wrapper } from "undici";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { MESH_DOMAIN } from "../../core/routing/match.ts";
 import type { ExchangeHandler } from "../../ports/exchange.ts";
@@ -22,11 +22,13 @@ export class MeshDispatcher extends Dispatcher {
   readonly #context: DispatchContext;
   /** By origin: the host for the mesh, or `""`. */
   readonly #hosts = new Map<string, string>();
+  readonly #older: Dispatcher;
   #isClosed = false;
 
   constructor(options: MeshDispatcherOptions) {
     super();
     this.#options = options;
+    this.#older = new Dispatcher1Wrapper(this);
     this.#context = { pools: options.pools, identity: options.identity, isCut: false };
   }
 
@@ -36,6 +38,8 @@ export class MeshDispatcher extends Dispatcher {
   ): boolean {
     const host = this.#hostOf(String(options.origin ?? ""));
     if (host === "") return this.#options.elsewhere.dispatch(options, handler);
+    // The platform's fetch, and older copies of undici, bring handlers with other names.
+    if (handler.onRequestStart === undefined) return this.#older.dispatch(options, handler);
     const fault = this.#faultOf(options);
     if (fault === undefined) {
       this.#options.handler.handle(new DispatchExchange(this.#context, host, options, handler));
