@@ -164,7 +164,7 @@ export class DiscoveryHub {
     for (const shared of this.#staged) {
       const before = shared.view.version;
       shared.commit(version);
-      this.#fanOut(shared, before);
+      if (shared.subscribers.size > 0) this.#fanOut(shared, before);
     }
     this.#staged.clear();
   }

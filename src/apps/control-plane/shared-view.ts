@@ -95,7 +95,8 @@ export class SharedView {
 
   #forget(): void {
     this.#snapshot = undefined;
-    this.#notices.clear();
+    // Clearing an empty map costs a new table, and most services have no watcher at all.
+    if (this.#notices.size > 0) this.#notices.clear();
     if (this.#deltas.size > 0) this.#deltas = new Map();
   }
 }

@@ -35,6 +35,23 @@ type AnyCall =
   | ServerUnaryCall<unknown, unknown>
   | Pick<ServerDuplexStream<unknown, unknown>, "cancelled" | "getPeer" | "metadata" | "once">;
 
+/** Looks its address up when somebody asks: that costs as much as reading a whole registration. */
+class Caller implements Principal {
+  readonly name: string;
+  readonly #call: AnyCall;
+  #peer: string | undefined;
+
+  constructor(call: AnyCall) {
+    this.name = principalName(call.metadata);
+    this.#call = call;
+  }
+
+  get peer(): string {
+    this.#peer ??= this.#call.getPeer();
+    return this.#peer;
+  }
+}
+
 /** Makes its signal when somebody asks: most handlers are done before they could be cancelled. */
 class Context implements CallContext {
   readonly principal: Principal;
@@ -43,7 +60,7 @@ class Context implements CallContext {
 
   constructor(call: AnyCall) {
     this.#call = call;
-    this.principal = { name: principalName(call.metadata), peer: call.getPeer() };
+    this.principal = new Caller(call);
   }
 
   get signal(): AbortSignal {
