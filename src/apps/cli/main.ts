@@ -54,13 +54,13 @@ async function connect(
 }
 
 async function agentReadiness(address: string, { ca, cert, key }: ControlPlaneAccessSettings) {
-  const [readiness, { ClientCertificateFiles }] = await Promise.all([
+  const [{ agentReadiness: ask }, { ClientCertificateFiles }] = await Promise.all([
     import("../../io/http/agent-readiness.ts"),
     import("../../io/tls/client-certificates.ts"),
   ]);
   const isTls = ca !== undefined || cert !== undefined;
   const files = isTls && new ClientCertificateFiles({ ca, cert, key }, systemClock, await log());
-  return readiness.agentReadiness(address, files ? files.current() : undefined);
+  return ask(address, files ? files.current() : undefined);
 }
 
 async function log() {
