@@ -163,26 +163,29 @@ test("with retries of UNAVAILABLE a kill costs nothing", async () => {
   expect(mesh.inFlight()).toEqual({ a: 0, b: 0 });
 });
 
-test("all four kinds of calls go through", async () => {
-  const [a] = await echoServers("a");
-  const mesh = new ChannelMesh();
-  mesh.open();
-  mesh.has([endpointOf(a)]);
-  const client = new EchoClient("weir:orders");
-  expect(await client.say()).toBe("a");
-  expect(await client.clientStream(["x", "y"])).toBe("a got 2");
-  const sent: string[] = [];
-  for await (const text of client.serverStream("hello")) sent.push(String(text));
-  expect(sent).toEqual(["a 1", "a 2"]);
-  const bidi = client.bidi();
-  bidi.write("x");
-  bidi.end();
-  const echoed: string[] = [];
-  for await (const text of bidi) echoed.push(String(text));
-  expect(echoed).toEqual(["a x"]);
-  expect(mesh.upstream().stats).toMatchObject({ begun: 4, succeeded: 4 });
-  expect(mesh.inFlight()).toEqual({ a: 0 });
-});
+test.each([false, true])(
+  "all four kinds of calls go through, with retries: %s",
+  async (retryUnavailable) => {
+    const [a] = await echoServers("a");
+    const mesh = new ChannelMesh();
+    mesh.open("default", { retryUnavailable });
+    mesh.has([endpointOf(a)]);
+    const client = new EchoClient("weir:orders");
+    expect(await client.say()).toBe("a");
+    expect(await client.clientStream(["x", "y"])).toBe("a got 2");
+    const sent: string[] = [];
+    for await (const text of client.serverStream("hello")) sent.push(String(text));
+    expect(sent).toEqual(["a 1", "a 2"]);
+    const bidi = client.bidi();
+    bidi.write("x");
+    bidi.end();
+    const echoed: string[] = [];
+    for await (const text of bidi) echoed.push(String(text));
+    expect(echoed).toEqual(["a x"]);
+    expect(mesh.upstream().stats).toMatchObject({ begun: 4, succeeded: 4 });
+    expect(mesh.inFlight()).toEqual({ a: 0 });
+  },
+);
 
 test("no connection outlives its client, whatever came and went", async () => {
   const [a, b] = await echoServers("a", "b");

@@ -19,6 +19,7 @@ export class MeshBalancer implements experimental.LoadBalancer {
   readonly #leafHelper: experimental.ChannelControlHelper;
   #options: ChannelOptions = {};
   #service: ChannelService | undefined;
+  #retries = false;
   #unsubscribe: () => void = () => undefined;
   #leaves = new Map<ChannelEndpoint, Leaf>();
   #lastError = "none was tried";
@@ -43,7 +44,7 @@ export class MeshBalancer implements experimental.LoadBalancer {
     const { plan } = config;
     this.#options = options;
     if ("failure" in plan) this.#refuse(plan.failure);
-    else this.#follow(plan.service);
+    else this.#follow(plan.service, plan.retries);
     return true;
   }
 
@@ -61,10 +62,11 @@ export class MeshBalancer implements experimental.LoadBalancer {
     return MESH_POLICY;
   }
 
-  #follow(service: ChannelService): void {
+  #follow(service: ChannelService, retries: boolean): void {
     if (service === this.#service) return;
     this.#leave();
     this.#service = service;
+    this.#retries = retries;
     this.#unsubscribe = service.subscribe(() => this.#update(service));
     this.#update(service);
   }
@@ -133,7 +135,7 @@ export class MeshBalancer implements experimental.LoadBalancer {
     }
     const leaves = this.#leaves;
     const connections = { leaves, unready, isConnecting, lastError: this.#lastError };
-    const picker = new MeshPicker(service, connections);
+    const picker = new MeshPicker(service, connections, this.#retries);
     this.#helper.updateState(stateOf(connections), picker, this.#lastError);
     // What lost its connection gets a new one before a call asks for it. Unless it is gone by now:
     // the line above runs the callbacks of whoever watches the channel.

@@ -51,6 +51,7 @@ class Stage {
       service as unknown as ChannelService,
       endpoint,
       subchannel as unknown as Subchannel,
+      false,
     );
   }
 

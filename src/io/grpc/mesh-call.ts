@@ -4,10 +4,10 @@ import type {
   ChannelEndpoint,
   ChannelService,
 } from "../../ports/channel-balancing.ts";
+import { AnswerHold, type CallListener } from "./mesh-answer.ts";
 
 type Subchannel = NonNullable<experimental.PickResult["subchannel"]>;
 type RealSubchannel = ReturnType<Subchannel["getRealSubchannel"]>;
-type CallListener = Parameters<RealSubchannel["createCall"]>[3];
 
 /**
  * What gRPC's mapping to HTTP makes a 5xx: the endpoint's fault, as the sidecar counts. All other
@@ -27,6 +27,9 @@ export function outcomeOf(code: Code): CallOutcome {
   if (code === Code.CANCELLED) return "cancelled";
   return FAILURES.has(code) ? "failure" : "success";
 }
+
+/** For all clients of this process: a method's path says what it is. */
+const answers = new AnswerHold();
 
 /** Picks of this turn of the event loop, whose calls may not have started. */
 let picked: MeshCall[] = [];
@@ -58,10 +61,18 @@ export class MeshCall implements experimental.PickResult {
   /** `undefined` while it holds no place. */
   #beganAtMs: number | undefined;
   #respondedAtMs: number | undefined;
+  readonly #retries: boolean;
   #isStarted = false;
 
-  constructor(service: ChannelService, endpoint: ChannelEndpoint, subchannel: Subchannel) {
+  /** @param retries it is made again when it ends UNAVAILABLE. */
+  constructor(
+    service: ChannelService,
+    endpoint: ChannelEndpoint,
+    subchannel: Subchannel,
+    retries: boolean,
+  ) {
     this.#service = service;
+    this.#retries = retries;
     this.#endpoint = endpoint;
     this.subchannel = this.#overseen(subchannel);
     this.#beganAtMs = endpoint.begin();
@@ -103,11 +114,12 @@ export class MeshCall implements experimental.PickResult {
   #observed(subchannel: RealSubchannel): RealSubchannel {
     const observed: RealSubchannel = Object.create(subchannel);
     observed.createCall = (metadata, host, method, listener, callNumber) =>
-      subchannel.createCall(metadata, host, method, this.#listening(listener), callNumber);
+      subchannel.createCall(metadata, host, method, this.#listening(method, listener), callNumber);
     return observed;
   }
 
-  #listening(listener: CallListener): CallListener {
+  #listening(method: string, caller: CallListener): CallListener {
+    const listener = this.#retries ? answers.hold(method, caller) : caller;
     return {
       onReceiveMetadata: (metadata) => {
         this.#respondedAtMs = this.#service.nowMs();

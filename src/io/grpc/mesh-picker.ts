@@ -34,9 +34,11 @@ const QUEUED: experimental.PickResult = {
 export class MeshPicker implements experimental.Picker {
   readonly #service: ChannelService;
   readonly #connections: Connections;
+  readonly #retries: boolean;
 
-  constructor(service: ChannelService, connections: Connections) {
+  constructor(service: ChannelService, connections: Connections, retries: boolean) {
     this.#service = service;
+    this.#retries = retries;
     this.#connections = connections;
   }
 
@@ -61,7 +63,9 @@ export class MeshPicker implements experimental.Picker {
     const leaf = this.#connections.leaves.get(endpoint);
     if (leaf?.getConnectivityState() !== State.READY) return undefined;
     const { subchannel } = leaf.getPicker().pick(args);
-    return subchannel === null ? undefined : new MeshCall(this.#service, endpoint, subchannel);
+    return subchannel === null
+      ? undefined
+      : new MeshCall(this.#service, endpoint, subchannel, this.#retries);
   }
 
   #noneReady(): experimental.PickResult {

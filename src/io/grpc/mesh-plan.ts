@@ -6,7 +6,13 @@ import type { NoMesh } from "./mesh-registry.ts";
 export const MESH_POLICY = "weir";
 
 /** What a channel's calls do: go to a service's endpoints, or fail. */
-export type MeshPlan = { readonly service: ChannelService } | { readonly failure: NoMesh };
+export type MeshPlan =
+  | {
+      readonly service: ChannelService;
+      /** Calls that end UNAVAILABLE are made again. */
+      readonly retries: boolean;
+    }
+  | { readonly failure: NoMesh };
 
 /** Carries a plan from the resolver to the balancer; they are of one process, so by reference. */
 export class MeshConfig implements experimental.TypedLoadBalancingConfig {

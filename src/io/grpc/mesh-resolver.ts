@@ -80,7 +80,7 @@ class MeshResolver implements experimental.Resolver {
   #report(service: ChannelService): void {
     if (service.state === "waiting") return;
     if (service.state === "known") {
-      this.#answer({ service });
+      this.#answer({ service, retries: this.#mesh?.retryUnavailable ?? false });
       return;
     }
     const problem = `no control plane has said yet which endpoints ${service.key} has: check that one runs at the address that Mesh.connect was given`;
@@ -88,7 +88,7 @@ class MeshResolver implements experimental.Resolver {
   }
 
   #answer(plan: MeshPlan): void {
-    const config = meshServiceConfig(plan, this.#options, this.#mesh?.retryUnavailable ?? false);
+    const config = meshServiceConfig(plan, this.#options);
     const { statusOrFromValue } = experimental;
     this.#listener(statusOrFromValue([]), {}, statusOrFromValue(config), "");
   }

@@ -15,9 +15,12 @@ experimental.registerLoadBalancerType(MESH_POLICY, MeshBalancer, MeshConfig);
 
 export interface GrpcMeshOptions {
   /**
-   * Tries calls that ended UNAVAILABLE again elsewhere, three times at most. Off by default: an
+   * Makes calls that ended UNAVAILABLE again elsewhere, three times in all. Off by default: an
    * instance that is killed may have carried out what it could not answer, so every method that
-   * is called must be one that may happen twice. What was never sent is always tried again.
+   * is called must be one that may happen twice. What was never sent is always sent elsewhere.
+   *
+   * A unary call is safe until its whole answer is there, a stream until its first message. While
+   * a method is not known to stream, that message comes up to 100 ms later.
    */
   readonly retryUnavailable?: boolean;
 }

@@ -1,9 +1,15 @@
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
+import { ChannelMesh } from "../../../test/support/channel-mesh.ts";
 import { MeshConfig } from "./mesh-plan.ts";
 import { meshServiceConfig } from "./mesh-service-config.ts";
 
-const PLAN = { failure: { problem: "closed", isFinal: true } };
+const { services } = new ChannelMesh();
+const service = services.open(undefined, "orders");
+if (service === undefined) throw new Error("no room");
+
+const ONCE = { service, retries: false };
+const AGAIN = { service, retries: true };
 
 const WRITTEN = {
   methodConfig: [{ name: [{ service: "a.B" }], timeout: "1.5s", waitForReady: true }],
@@ -11,15 +17,15 @@ const WRITTEN = {
 };
 
 test("calls are tried once, by our policy, when nobody says otherwise", () => {
-  expect(meshServiceConfig(PLAN, {}, false)).toEqual({
-    loadBalancingConfig: [{ weir: new MeshConfig(PLAN) }],
+  expect(meshServiceConfig(ONCE, {})).toEqual({
+    loadBalancingConfig: [{ weir: new MeshConfig(ONCE) }],
     methodConfig: [],
   });
 });
 
 test("retries are of UNAVAILABLE only, throttled, and for methods that nobody else names", () => {
   const options = { "grpc.service_config": JSON.stringify({ methodConfig: WRITTEN.methodConfig }) };
-  const { methodConfig, retryThrottling } = meshServiceConfig(PLAN, options, true);
+  const { methodConfig, retryThrottling } = meshServiceConfig(AGAIN, options);
   expect(methodConfig).toEqual([
     expect.objectContaining({ name: [{ service: "a.B" }] }),
     {
@@ -35,7 +41,7 @@ test("retries are of UNAVAILABLE only, throttled, and for methods that nobody el
 
 test("what the user wrote is kept, with durations as gRPC wants them", () => {
   const options = { "grpc.service_config": JSON.stringify(WRITTEN) };
-  expect(meshServiceConfig(PLAN, options, true)).toMatchObject({
+  expect(meshServiceConfig(AGAIN, options)).toMatchObject({
     methodConfig: [
       {
         name: [{ service: "a.B" }],

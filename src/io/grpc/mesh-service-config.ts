@@ -38,19 +38,15 @@ type WrittenMethodConfig = Omit<MethodConfig, "timeout"> & {
  * The configuration of a channel: our policy, and what the user said of methods in the option
  * `grpc.service_config`, which gRPC ignores as soon as a resolver has one of its own.
  *
- * @param retryUnavailable only where every call may happen twice: an instance may have carried out
- *   what it could not answer. Source: gRPC proposal A6.
+ * Retries are only for clients whose every call may happen twice: an instance may have carried out
+ * what it could not answer. Source: gRPC proposal A6.
  */
-export function meshServiceConfig(
-  plan: MeshPlan,
-  options: ChannelOptions,
-  retryUnavailable: boolean,
-): ServiceConfig {
+export function meshServiceConfig(plan: MeshPlan, options: ChannelOptions): ServiceConfig {
+  const retries = "service" in plan && plan.retries;
   const written = readOption(options["grpc.service_config"]);
   const methodConfig = (written.methodConfig ?? []).map(withDuration);
-  if (retryUnavailable) methodConfig.push(RETRY_UNAVAILABLE);
-  const retryThrottling =
-    written.retryThrottling ?? (retryUnavailable ? RETRY_THROTTLING : undefined);
+  if (retries) methodConfig.push(RETRY_UNAVAILABLE);
+  const retryThrottling = written.retryThrottling ?? (retries ? RETRY_THROTTLING : undefined);
   return {
     loadBalancingConfig: [{ [MESH_POLICY]: new MeshConfig(plan) }],
     methodConfig,
