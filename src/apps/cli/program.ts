@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { addAgents } from "./agents.ts";
 import { addCheck } from "./check/check.ts";
+import { addCompletion } from "./completion/completion.ts";
 import type { CliContext } from "./context.ts";
 import { addDrain, addUndrain } from "./drain.ts";
 import { addEndpoints } from "./endpoints.ts";
@@ -62,6 +63,7 @@ function newProgram(context: CliContext, programs: Programs, verdict: Verdict): 
   addCheck(program, context, verdict);
   addHealth(program, context, verdict);
   addVersion(program, context);
+  addCompletion(program, context);
   program.option("-V, --version", "print the version");
   program.on("option:version", () => {
     terminal.out(`${context.version}\n`);
