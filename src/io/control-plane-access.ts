@@ -2,6 +2,7 @@ import { MeshError } from "../core/model/mesh-error.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlPlaneAccessSettings } from "../ports/control-plane-access.ts";
 import type { Log } from "../ports/log.ts";
+import { ACCESS_NAMES } from "./grpc/access-names.ts";
 import { type ChannelAccess, channelAccess } from "./grpc/channel-access.ts";
 import { ClientCertificateFiles } from "./tls/client-certificates.ts";
 import { tokenSource } from "./tls/token-files.ts";
@@ -17,11 +18,11 @@ export function controlPlaneAccess(
   clock: Clock,
   log: Log,
 ): ChannelAccess {
-  const { ca, cert, key, serverName, insecure = false } = settings;
+  const { ca, cert, key, serverName, insecure = false, program = "verb" } = settings;
   if ((cert === undefined) !== (key === undefined)) {
     throw new MeshError(
       "INVALID_ARGUMENT",
-      "a client certificate needs its key: give both --cert FILE and --key FILE",
+      `a client certificate needs its key: give both ${ACCESS_NAMES[program].pair}`,
     );
   }
   const isTls = ca !== undefined || cert !== undefined || key !== undefined;
@@ -30,5 +31,6 @@ export function controlPlaneAccess(
     serverName,
     token: tokenSource(settings, clock, log),
     allowsPlaintextToken: insecure,
+    program,
   });
 }

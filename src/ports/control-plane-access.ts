@@ -12,4 +12,9 @@ export interface ControlPlaneAccessSettings {
   readonly token?: string | undefined;
   /** Lets a token cross a network that is trusted in plaintext. */
   readonly insecure?: boolean | undefined;
+  /** Whose names of these settings a message uses; `verb` when not said. */
+  readonly program?: AccessProgram;
 }
+
+/** A verb of the command line, an agent, or a program that uses the library. */
+export type AccessProgram = "verb" | "agent" | "library";

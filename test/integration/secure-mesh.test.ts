@@ -97,6 +97,10 @@ test("the command line gets in with certificate and token, and says what is miss
   expect(await noToken.exited).toBe(5);
   expect(noToken.stderr).toContain("give one with --token-file");
 
+  const watching = start(["watch", "--all", ...clientFlags]);
+  expect(await watching.exited).toBe(5);
+  expect(watching.stderr).toContain("give one with --token-file");
+
   const plain = start(["services", "--server", address]);
   expect(await plain.exited).toBe(4);
   expect(plain.stderr).toContain("speaks TLS and this client plaintext");

@@ -107,7 +107,9 @@ describe("a server's certificate", () => {
     await expect(list(address, {})).rejects.toThrow(
       `${address} speaks TLS and this client plaintext; name the CA`,
     );
-    expect((await watchEnd(address, {})).message).toContain("speaks TLS and this client plaintext");
+    expect((await watchEnd(address, { program: "agent" })).message).toContain(
+      "speaks TLS and this client plaintext; name the CA that signed its certificate with --control-plane-tls-ca FILE",
+    );
   });
 
   test("is not there on a plaintext port, and the message says so", async () => {

@@ -115,7 +115,8 @@ async function startAgent(
 function accessOf({ controlPlaneTls, controlPlaneTokenFile, insecure }: AgentConfig, log: Log) {
   const tokenFile = controlPlaneTokenFile;
   const token = process.env["WEIR_TOKEN"] || undefined;
-  return controlPlaneAccess({ ...controlPlaneTls, tokenFile, token, insecure }, systemClock, log);
+  const settings = { ...controlPlaneTls, tokenFile, token, insecure, program: "agent" } as const;
+  return controlPlaneAccess(settings, systemClock, log);
 }
 
 /** As its admin port tells everybody else. */

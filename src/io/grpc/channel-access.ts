@@ -3,6 +3,8 @@ import { isLoopback } from "../../core/model/loopback.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { TokenSource } from "../../ports/bearer-tokens.ts";
 import type { ClientCertificate, ClientCertificates } from "../../ports/certificates.ts";
+import type { AccessProgram } from "../../ports/control-plane-access.ts";
+import { ACCESS_NAMES, type AccessNames } from "./access-names.ts";
 import { causeOfFailure } from "./connect-diagnosis.ts";
 import { TlsCredentials } from "./tls-credentials.ts";
 
@@ -28,6 +30,8 @@ export interface ChannelAccessParts {
   readonly token?: TokenSource;
   /** Lets a token cross a network that is trusted in plaintext. */
   readonly allowsPlaintextToken?: boolean;
+  /** Whose names of settings messages use. */
+  readonly program?: AccessProgram;
 }
 
 /** Plaintext without a token: for loopback and networks that somebody else protects. */
@@ -35,7 +39,8 @@ export const PLAIN_ACCESS: ChannelAccess = channelAccess({});
 
 /** Access from certificates and a token, all optional. */
 export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
-  const { certificates, serverName, token = () => undefined } = parts;
+  const { certificates, serverName, token = () => undefined, program = "verb" } = parts;
+  const names = ACCESS_NAMES[program];
   return {
     credentials: credentialsFrom(certificates, serverName),
     metadata(address) {
@@ -44,12 +49,14 @@ export function channelAccess(parts: ChannelAccessParts): ChannelAccess {
       if (shown === undefined) return metadata;
       const isLocal = address.startsWith("unix:") || isLoopback(address);
       const isExposed = certificates === undefined && !isLocal;
-      if (isExposed && parts.allowsPlaintextToken !== true) throw exposedToken(address);
+      if (isExposed && parts.allowsPlaintextToken !== true) {
+        throw exposedToken(address, names);
+      }
       metadata.set("authorization", `Bearer ${shown}`);
       return metadata;
     },
     explain: (address, grpcDetails) =>
-      causeOfFailure({ address, grpcDetails, certificates, serverName }),
+      causeOfFailure({ address, grpcDetails, certificates, serverName, names }),
   };
 }
 
@@ -71,10 +78,10 @@ function credentialsFrom(
   };
 }
 
-function exposedToken(address: string): MeshError {
+function exposedToken(address: string, { ca, insecure }: AccessNames): MeshError {
   return new MeshError(
     "INVALID_ARGUMENT",
     `the token was not sent: ${address} is beyond this machine and the connection is plaintext; ` +
-      "use TLS (--ca FILE), or --insecure if that network is trusted",
+      `use TLS (${ca}), or ${insecure} if that network is trusted`,
   );
 }

@@ -1,6 +1,7 @@
 import { connect as tcpConnect } from "node:net";
 import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import type { ClientCertificates } from "../../ports/certificates.ts";
+import type { AccessNames } from "./access-names.ts";
 import { hostOf, serverIdentity } from "./tls-credentials.ts";
 
 /** The whole look: a stream's failure waits for it. */
@@ -19,6 +20,7 @@ export interface FailedConnect {
   readonly grpcDetails: string;
   readonly certificates: ClientCertificates | undefined;
   readonly serverName: string | undefined;
+  readonly names: AccessNames;
 }
 
 /** How a handshake made for looking ended. */
@@ -45,13 +47,13 @@ export async function causeOfFailure(failed: FailedConnect): Promise<string | un
   }
 }
 
-function ofPlaintext({ address }: FailedConnect, { isTls }: Look): string | undefined {
+function ofPlaintext({ address, names }: FailedConnect, { isTls }: Look): string | undefined {
   if (!isTls) return undefined;
-  return `${address} speaks TLS and this client plaintext; name the CA that signed its certificate with --ca FILE (or --ca system)`;
+  return `${address} speaks TLS and this client plaintext; name the CA that signed its certificate with ${names.ca} (or ${names.systemCa})`;
 }
 
 function ofTls(
-  { address, serverName }: FailedConnect,
+  { address, serverName, names }: FailedConnect,
   { isTls, distrust, certificate, errorCode }: Look,
   certificates: ClientCertificates,
 ): string | undefined {
@@ -59,7 +61,7 @@ function ofTls(
     const isAnswer =
       errorCode === "ERR_SSL_WRONG_VERSION_NUMBER" || /PACKET_LENGTH/.test(errorCode);
     return isAnswer
-      ? `${address} speaks plaintext and this client TLS; start the server with --tls-cert and --tls-key, or leave --ca out`
+      ? `${address} speaks plaintext and this client TLS; start the server with --tls-cert and --tls-key, or leave out ${names.ca}`
       : undefined;
   }
   if (distrust !== "")
@@ -68,10 +70,11 @@ function ofTls(
       serverName,
       caName: certificates.caName,
       certificate,
+      names,
     });
   if (errorCode === "") return undefined;
   return certificates.current().cert === undefined
-    ? `${address} asks for a client certificate; give one with --cert FILE and --key FILE`
+    ? `${address} asks for a client certificate; give one with ${names.pair}`
     : `${address} does not accept this client's certificate (${errorCode}); is it signed by the server's --tls-client-ca, and not expired?`;
 }
 
@@ -80,9 +83,13 @@ interface Distrusted {
   readonly serverName: string | undefined;
   readonly caName: string;
   readonly certificate: PeerCertificate | undefined;
+  readonly names: AccessNames;
 }
 
-function wordsFor(code: string, { address, serverName, caName, certificate }: Distrusted): string {
+function wordsFor(
+  code: string,
+  { address, serverName, caName, certificate, names }: Distrusted,
+): string {
   switch (code) {
     case "CERT_HAS_EXPIRED":
       return `the certificate of ${address}, or one behind it, has expired (${certificate?.valid_to ?? "unknown"}); renew it on the server`;
@@ -90,11 +97,11 @@ function wordsFor(code: string, { address, serverName, caName, certificate }: Di
       return `the certificate of ${address} is valid from ${certificate?.valid_from ?? "later"} on; are both clocks right?`;
     case "ERR_TLS_CERT_ALTNAME_INVALID": {
       const host = serverName ?? hostOf(address);
-      const names = certificate?.subjectaltname ?? `CN:${certificate?.subject.CN ?? ""}`;
-      return `the certificate of ${address} is not for "${host}" but for ${names}; connect by one of its names, or say which one to expect with --server-name`;
+      const others = certificate?.subjectaltname ?? `CN:${certificate?.subject.CN ?? ""}`;
+      return `the certificate of ${address} is not for "${host}" but for ${others}; connect by one of its names, or say which one to expect with ${names.serverName}`;
     }
     default:
-      return `the certificate of ${address} is not signed by ${caName} (${code}); give the CA that signed it with --ca FILE`;
+      return `the certificate of ${address} is not signed by ${caName} (${code}); give the CA that signed it with ${names.ca}`;
   }
 }
 

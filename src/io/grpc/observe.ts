@@ -36,6 +36,7 @@ export function observe(
 ): Observation {
   const stream = client.watch(access.metadata(address));
   let hasEnded = false;
+  let hasFailed = false;
   let sequence = 0n;
   let beat: NodeJS.Timeout | undefined;
   const send = (message: Message): void => void stream.write({ message });
@@ -81,10 +82,17 @@ export function observe(
   });
   stream.on("error", (error) => {
     const failure = error as ServiceError;
-    if (failure.code === status.CANCELLED) end(undefined);
-    else void apiError(failure, address, access).then(end);
+    if (failure.code === status.CANCELLED) {
+      end(undefined);
+      return;
+    }
+    hasFailed = true;
+    void apiError(failure, address, access).then(end);
   });
-  stream.on("end", () => end(undefined));
+  // It follows an error at once, whose cause may still have to be found out.
+  stream.on("end", () => {
+    if (!hasFailed) end(undefined);
+  });
   introduce(send, request);
   return {
     stop() {
