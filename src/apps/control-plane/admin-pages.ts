@@ -54,7 +54,7 @@ export function adminPages(plane: ControlPlane, isDraining: () => boolean): Admi
           body: `no service ${namespace}/${name}; say ?service=NAME&namespace=NAME\n`,
         };
       }
-      const body = [...service.records.values()].map((record) => ({
+      const body = service.records.values().map((record) => ({
         ...record.instance,
         state: record.endpoint.state,
         draining: record.isDraining,

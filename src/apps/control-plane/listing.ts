@@ -27,9 +27,11 @@ export function instancesOf(
 ): Page<InstanceRecord> {
   const service = registry.services.get(key);
   if (service === undefined) throw unknownService(key);
-  const all = [...service.records.values()].filter(({ instance }) =>
-    [...metadata].every(([name, value]) => instance.metadata.get(name) === value),
-  );
+  const all = service.records
+    .values()
+    .filter(({ instance }) =>
+      [...metadata].every(([name, value]) => instance.metadata.get(name) === value),
+    );
   return pageOf(all, ({ instance }) => instance.id, page);
 }
 

@@ -1,5 +1,6 @@
 import { type Digest, digestAdd, digestRemove, EMPTY_DIGEST } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
+import { IdMap } from "../model/id-map.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
 import type { InstanceId, ServiceKey } from "../model/names.ts";
 import type { EndpointsUpdate, ServiceUpdate } from "./update.ts";
@@ -34,7 +35,7 @@ export class ServiceView {
   defaults: ServiceDefaults | undefined;
   /** True once anybody registered. */
   exists = false;
-  readonly #endpoints = new Map<InstanceId, Endpoint>();
+  readonly #endpoints = new IdMap<Endpoint>();
   readonly #removals = new Map<InstanceId, Versioned<Removal>>();
   /** Who changed, oldest first, and in which version: side by side, because every instance is in it. */
   readonly #changedIds: InstanceId[] = [];
@@ -63,10 +64,9 @@ export class ServiceView {
   }
 
   upsert(endpoint: Endpoint, version: number): void {
-    const former = this.#endpoints.get(endpoint.id);
+    const former = this.#endpoints.set(endpoint);
     if (former !== undefined) this.digest = digestRemove(this.digest, former.hash);
     this.digest = digestAdd(this.digest, endpoint.hash);
-    this.#endpoints.set(endpoint.id, endpoint);
     if (this.#removals.size > 0) this.#removals.delete(endpoint.id);
     this.exists = true;
     this.#remember(endpoint.id, version);
@@ -90,7 +90,7 @@ export class ServiceView {
 
   /** Endpoints ordered by id, so that the same set gives the same bytes. */
   endpoints(): Endpoint[] {
-    return [...this.#endpoints.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    return this.#endpoints.values().sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   canDeltaFrom(version: number): boolean {

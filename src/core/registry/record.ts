@@ -1,5 +1,6 @@
 import type { Endpoint, EndpointState } from "../model/endpoint.ts";
 import type { Instance, ServiceDefaults } from "../model/instance.ts";
+import type { InstanceId } from "../model/names.ts";
 import type { LeaseGroup } from "./lease.ts";
 import { ServedEndpoint } from "./served-endpoint.ts";
 import type { ServiceEntry } from "./service-entry.ts";
@@ -53,6 +54,10 @@ export class InstanceRecord {
     this.operatorRevision = operator.revision;
     this.isDraining = operator.isDraining;
     this.#endpoint = new ServedEndpoint(instance, stateOf(this), operator.revision);
+  }
+
+  get id(): InstanceId {
+    return this.instance.id;
   }
 
   /** What agents are told; its content never changes, `refresh` replaces it. */

@@ -226,7 +226,7 @@ export class Registry {
 
   #insert(record: InstanceRecord): void {
     const { service } = record;
-    service.records.set(record.instance.id, record);
+    service.records.set(record);
     service.emptySinceMs = 0;
     record.group.add(record);
     this.#instanceCount++;

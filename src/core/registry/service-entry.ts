@@ -1,8 +1,10 @@
+import { IdMap } from "../model/id-map.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
 
 /** What a registration says of its service, and how old it is. */
 interface Registered {
+  readonly id: InstanceId;
   readonly defaults: ServiceDefaults | undefined;
   readonly firstRegisteredHlc: number;
   readonly instance: { readonly registrationId: RegistrationId };
@@ -13,7 +15,7 @@ export class ServiceEntry<Member extends Registered> {
   readonly key: ServiceKey;
   readonly namespace: string;
   readonly name: string;
-  readonly records = new Map<InstanceId, Member>();
+  readonly records = new IdMap<Member>();
   /** What the oldest registration with defaults said. */
   defaults: ServiceDefaults | undefined;
   /** True while instances disagree about the defaults. */
