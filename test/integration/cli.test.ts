@@ -163,6 +163,24 @@ test("config shows where each setting comes from", async () => {
   expect(exit).toBe(0);
 });
 
+test.each(["server", "agent"])(
+  "config %s shows every source, and of a token only that there is one",
+  async (program) => {
+    const env = { WEIR_TOKEN: "s3cret-s3cret-s3cret", WEIR_ADMIN: "127.0.0.1:2" };
+    const weir = new WeirProcess(["config", program, "--listen", "127.0.0.1:1"], {
+      env,
+      cwd: directory,
+    });
+    started.push(weir);
+    expect(await weir.exited).toBe(0);
+    expect(weir.stdout).toMatch(/^token +\(set, not shown\) +WEIR_TOKEN$/m);
+    expect(weir.stdout).toMatch(/^admin +127\.0\.0\.1:2 +WEIR_ADMIN$/m);
+    expect(weir.stdout + weir.stderr).not.toContain("s3cret");
+    const [, ...rows] = weir.stdout.trimEnd().split("\n");
+    expect(rows.filter((row) => !/^\S+ +.+ {2}\S+$/.test(row))).toEqual([]);
+  },
+);
+
 test("the installed command passes signals on and keeps exit codes", async () => {
   const script = fileURLToPath(new URL("../../scripts/weir.mjs", import.meta.url));
   const weir = new WeirProcess(["server", ...ANY_PORT], { cwd: directory, script });

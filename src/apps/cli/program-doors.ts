@@ -33,7 +33,7 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
     async server(flags) {
       const { serverConfigFrom } = await import("../control-plane/config.ts");
       const { settings, sources } = serverConfigFrom({ flags, env: context.env });
-      return configured(sources, async () => {
+      return configured(sources, context.env, async () => {
         const { runServer } = await import("../control-plane/main.ts");
         const server = await runServer(settings, context.version);
         return {
@@ -52,7 +52,7 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
         fileText: file?.text,
         filePath: file?.path,
       });
-      return configured(config.sources, async () => {
+      return configured(config.sources, context.env, async () => {
         const { runAgent } = await import("../agent/main.ts");
         const agent = await runAgent(config, context.version);
         const running = {
@@ -66,7 +66,7 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
     async dev(flags) {
       const { devConfigFrom } = await import("../dev/config.ts");
       const config = devConfigFrom(inputOf(flags));
-      return configured(config.sources, async () => {
+      return configured(config.sources, context.env, async () => {
         const { runDev } = await import("../dev/main.ts");
         const dev = await runDev(config, context.version);
         return {
@@ -79,8 +79,18 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
   };
 }
 
-function configured(sources: readonly SettingSource[], start: Configured["start"]): Configured {
-  return { settings: sources.map(settingOf), start };
+function configured(
+  sources: readonly SettingSource[],
+  env: CliContext["env"],
+  start: Configured["start"],
+): Configured {
+  return { settings: [...sources.map(settingOf), ...tokenOf(env)], start };
+}
+
+/** The one setting that is itself a secret: that it is there is shown, what it is never. */
+function tokenOf(env: CliContext["env"]): Setting[] {
+  const isSet = env["WEIR_TOKEN"] !== undefined && env["WEIR_TOKEN"] !== "";
+  return isSet ? [{ name: "token", value: "(set, not shown)", source: "WEIR_TOKEN" }] : [];
 }
 
 function settingOf({ name, value, source }: SettingSource): Setting {
