@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { agentConfigFrom } from "../../src/apps/agent/config.ts";
 import { runAgent } from "../../src/apps/agent/main.ts";
@@ -232,6 +234,32 @@ test("an agent whose instance another one took", async () => {
   );
   const run = await weirCheck("--server", grpcAddress, "--agent", older.adminAddress);
   expect(run.of("agent-instance-not-registered")).toContain("superseded");
+});
+
+test("an agent whose instance does not answer its probe", async () => {
+  const { grpcAddress } = await aServer();
+  const port = await freePort();
+  const probe = "{ tcp: true, interval: 50ms }";
+  const { adminAddress } = await anAgent(grpcAddress, {
+    fileText: `instances: [{ service: orders, id: o-1, port: ${port}, probe: ${probe} }]`,
+  });
+  await waitUntil("the instance to be registered", WITHIN_MS, async () => {
+    const page = await fetch(`http://${adminAddress}/instances`);
+    return (await page.text()).includes('"registered"');
+  });
+  const run = await weirCheck("--server", grpcAddress, "--agent", adminAddress);
+  expect(run.of("agent-instance-unhealthy")).toMatch(/default\/orders.* probe fails/);
+  expect(run.of("service-without-endpoints")).toContain("o-1");
+});
+
+test("an agent that asks for a token", async () => {
+  const { grpcAddress } = await aServer();
+  const token = join(scratchFolder(), "token");
+  writeFileSync(token, "a-token-that-is-long-enough-0123456789\n", { mode: 0o600 });
+  const { adminAddress } = await anAgent(grpcAddress, { fileText: `tokenFile: ${token}` });
+  const run = await weirCheck("--server", grpcAddress, "--agent", adminAddress);
+  expect(run.of("agent-asks-token")).toContain(`http://${adminAddress}/endpoints`);
+  expect(run.ids).not.toContain("agent-unreachable");
 });
 
 test("an agent that was named and is not there", async () => {

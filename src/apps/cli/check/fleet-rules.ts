@@ -40,7 +40,11 @@ export const FLEET_RULES: readonly Rule[] = [
     why: "It may send requests to instances that have left, and drains wait for it.",
     find: ofAgents((agents) =>
       agents
-        .filter(({ state, lagMs }) => state === "stale" && lagMs > STALE_AFTER_MS)
+        .filter(
+          // A person who watches may read slowly: no request and no drain depends on that.
+          ({ role, state, lagMs }) =>
+            role === "data-plane" && state === "stale" && lagMs > STALE_AFTER_MS,
+        )
         .map((agent) => ({
           subject: nameOf(agent),
           what: `It is ${formatDuration(agent.lagMs)} behind; after 30 s its stream is cut.`,

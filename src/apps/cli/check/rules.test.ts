@@ -69,6 +69,12 @@ test("without facts a rule says that it did not look", () => {
   );
 });
 
+test("a person who reads slowly is no stale agent", () => {
+  expect(
+    findings(agents({}, { id: "watch-1", role: "observer", state: "stale", lagMs: 9_000 })),
+  ).toEqual([]);
+});
+
 test("errors come first", () => {
   const found = findings((well) => agents({ state: "nacked" })(server({ isSettled: false })(well)));
   expect(found.map(({ severity }) => severity)).toEqual(["error", "warning"]);
