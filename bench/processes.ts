@@ -158,6 +158,12 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** Processor time of a process's main thread alone, in milliseconds (Linux): garbage is collected beside it too. */
+export function mainThreadMs(pid: number): number {
+  const [runNs] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+  return Number(runNs) / 1e6;
+}
+
 /** Asks for a full collection (see gc-on-signal.ts). */
 export function collectGarbage(pid: number): void {
   process.kill(pid, "SIGUSR2");

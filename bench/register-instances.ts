@@ -4,12 +4,11 @@ import { Health, Instance, Protocol } from "../src/gen/weir/v1/types.ts";
 import type { Work } from "./register-protocol.ts";
 
 const SERVICES = 100;
-const NODES = 500;
 
 /** The longest lease, so that nothing expires beside the measurement; the size is a default lease's, and a byte. */
 const LEASE_SECONDS = 300n;
 
-/** As a program in a cluster would say it: a generated id, two dozen releases, ten teams, 500 machines. */
+/** As a program in a cluster would say it: a generated id, two dozen releases, ten teams. */
 export function instanceMessage(index: number, generation: number): Instance {
   const service = index % SERVICES;
   const serial = (Math.imul(index, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
@@ -27,7 +26,7 @@ export function instanceMessage(index: number, generation: number): Instance {
     metadata: new Map([
       ["version", `2.14.${index % 24}`],
       ["team", `team-${service % 10}`],
-      ["node", `ip-10-0-${(Math.imul(index, 0x85ebca6b) >>> 0) % NODES}`],
+      ["tier", service % 2 === 0 ? "frontend" : "backend"],
     ]),
     health: Health.HEALTH_HEALTHY,
     registrationId: `${serial}-4a1c-4f6e-9b7d-${String(index).padStart(12, "0")}`,

@@ -1,37 +1,44 @@
 /** Registrations a second beside the echo calls a second of the same round. */
 import { median } from "./median.ts";
-import { cpuMs, type Server, startBareWeirServer, startEchoServer } from "./processes.ts";
+import { mainThreadMs, type Server, startBareWeirServer, startEchoServer } from "./processes.ts";
 import { RegisterFleet } from "./register-fleet.ts";
 import type { LoadKind } from "./register-protocol.ts";
 
-/** Calls of one round of the echo and of unary Register: most of a second. */
+/** Calls of one round of the echo and of unary Register: half a second. */
 const CALLS = 12_000;
-const REGISTRATIONS = 90_000;
+const REGISTRATIONS = 45_000;
 /** Every instance is new until so many are resident; then the first ones come again, a generation on. */
-const MAX_RESIDENT = 180_000;
+const MAX_RESIDENT = 225_000;
+/** First come rounds of a few thousand others, which compile the hot paths of servers and clients. */
+const WARM_UP_ROUNDS = 4;
+const WARM_UP = { calls: 3_000, registrations: 6_000 };
 const BATCH = 100;
 /** Calls under way per client process. */
 const PARALLEL_CALLS = 48;
 const SESSIONS = 4;
-/** The first rounds compile the hot paths of servers and clients. */
-const WARM_UP_ROUNDS = 2;
+
+/** Of one round or of many: a second's work, by the clock and by the serving thread's processor time. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+}
 
 export interface Rates {
-  /** Per second, medians over the rounds. */
-  readonly echo: number;
-  readonly unary: number;
-  readonly attach: number;
+  /** Medians over the rounds. */
+  readonly echo: Rate;
+  readonly unary: Rate;
+  readonly attach: Rate;
   /** Medians of the rounds' own ratios: neighbours' loads hit both sides of a round. */
-  readonly unaryRatio: number;
-  readonly attachRatio: number;
-  readonly newRatio: number;
-  readonly againRatio: number;
+  readonly unaryRatio: Rate;
+  readonly attachRatio: Rate;
+  readonly newRatio: Rate;
+  readonly againRatio: Rate;
 }
 
 interface Round {
-  readonly echo: number;
-  readonly unary: number;
-  readonly attach: number;
+  readonly echo: Rate;
+  readonly unary: Rate;
+  readonly attach: Rate;
   readonly isNew: boolean;
 }
 
@@ -46,25 +53,24 @@ export async function measureRates(rounds: number, say: (line: string) => void):
     servers.push(unary);
     const attach = await startBareWeirServer();
     servers.push(attach);
+    const fleetOf = { fleet, say };
+    for (let i = 0; i < WARM_UP_ROUNDS; i++) {
+      const calls = { count: WARM_UP.calls, index: i, base: MAX_RESIDENT, ...fleetOf };
+      await rate({ ...calls, kind: "unary", server: echo, name: "warm-up echo" });
+      await rate({ ...calls, kind: "unary", server: unary, name: "warm-up unary" });
+      const batches = { ...calls, count: WARM_UP.registrations };
+      await rate({ ...batches, kind: "attach", server: attach, name: "warm-up attach" });
+    }
     const done: Round[] = [];
-    for (let i = 0; i < WARM_UP_ROUNDS + rounds; i++) {
-      const calls = { kind: "unary", count: CALLS, index: i, fleet, say } as const;
+    for (let i = 0; i < rounds; i++) {
+      const calls = { kind: "unary", count: CALLS, index: i, base: 0, ...fleetOf } as const;
       const before = await rate({ ...calls, server: echo, name: "echo" });
       const registered = await rate({ ...calls, server: unary, name: "unary" });
       const after = await rate({ ...calls, server: echo, name: "echo" });
-      const attached = await rate({
-        kind: "attach",
-        count: REGISTRATIONS,
-        index: i,
-        server: attach,
-        name: "attach",
-        fleet,
-        say,
-      });
+      const batches = { ...calls, kind: "attach", count: REGISTRATIONS } as const;
+      const attached = await rate({ ...batches, server: attach, name: "attach" });
       const isNew = (i + 1) * REGISTRATIONS <= MAX_RESIDENT;
-      if (i >= WARM_UP_ROUNDS || isNew) {
-        done.push({ echo: (before + after) / 2, unary: registered, attach: attached, isNew });
-      }
+      done.push({ echo: mean(before, after), unary: registered, attach: attached, isNew });
     }
     return ratesOf(done);
   } finally {
@@ -79,17 +85,21 @@ interface OneRate {
   readonly server: Server;
   readonly fleet: RegisterFleet;
   readonly count: number;
+  /** Of the round. */
   readonly index: number;
+  /** Number of the first instance of all. */
+  readonly base: number;
   readonly say: (line: string) => void;
 }
 
-async function rate({ name, kind, server, fleet, count, index, say }: OneRate): Promise<number> {
+async function rate(one: OneRate): Promise<Rate> {
+  const { name, kind, server, fleet, count, index, base, say } = one;
   const position = index * count;
-  const cpuBefore = cpuMs(server.pid);
+  const cpuBefore = mainThreadMs(server.pid);
   const span = await fleet.run({
     kind,
     address: server.address,
-    first: position % MAX_RESIDENT,
+    first: base + (position % MAX_RESIDENT),
     count,
     generation: 1 + Math.floor(position / MAX_RESIDENT),
     batch: BATCH,
@@ -97,27 +107,40 @@ async function rate({ name, kind, server, fleet, count, index, say }: OneRate): 
   });
   const ms = span.endedAtMs - span.startedAtMs;
   const perSecond = (span.count * 1_000) / ms;
-  const busy = Math.round(((cpuMs(server.pid) - cpuBefore) * 100) / ms);
+  const cpu = mainThreadMs(server.pid) - cpuBefore;
+  const busy = Math.round((cpu * 100) / ms);
   say(`  ${name}: ${Math.round(perSecond)}/s in ${Math.round(ms)} ms, server ${busy} % of a core`);
-  return perSecond;
+  return { perSecond, perCpuSecond: (span.count * 1_000) / cpu };
+}
+
+function mean(a: Rate, b: Rate): Rate {
+  return {
+    perSecond: (a.perSecond + b.perSecond) / 2,
+    perCpuSecond: (a.perCpuSecond + b.perCpuSecond) / 2,
+  };
 }
 
 function ratesOf(rounds: readonly Round[]): Rates {
-  const ratio = (of: readonly Round[], kind: "unary" | "attach"): number =>
-    median(of.map((round) => round[kind] / round.echo));
+  const medians = (rates: readonly Rate[]): Rate => ({
+    perSecond: median(rates.map(({ perSecond }) => perSecond)),
+    perCpuSecond: median(rates.map(({ perCpuSecond }) => perCpuSecond)),
+  });
+  const ratio = (of: readonly Round[], kind: "unary" | "attach"): Rate =>
+    medians(
+      of.map(({ echo, [kind]: rate }) => ({
+        perSecond: rate.perSecond / echo.perSecond,
+        perCpuSecond: rate.perCpuSecond / echo.perCpuSecond,
+      })),
+    );
+  const newRounds = rounds.filter(({ isNew }) => isNew);
+  const againRounds = rounds.filter(({ isNew }) => !isNew);
   return {
-    echo: median(rounds.map(({ echo }) => echo)),
-    unary: median(rounds.map(({ unary }) => unary)),
-    attach: median(rounds.map(({ attach }) => attach)),
+    echo: medians(rounds.map(({ echo }) => echo)),
+    unary: medians(rounds.map(({ unary }) => unary)),
+    attach: medians(rounds.map(({ attach }) => attach)),
     unaryRatio: ratio(rounds, "unary"),
     attachRatio: ratio(rounds, "attach"),
-    newRatio: ratio(
-      rounds.filter(({ isNew }) => isNew),
-      "attach",
-    ),
-    againRatio: ratio(
-      rounds.filter(({ isNew }) => !isNew),
-      "attach",
-    ),
+    newRatio: ratio(newRounds, "attach"),
+    againRatio: ratio(againRounds, "attach"),
   };
 }

@@ -18,14 +18,20 @@ export async function register(options: RegisterOptions): Promise<BenchResult> {
   if ("ratio".includes(options.only)) {
     const rates = await measureRates(options.rounds, options.say);
     Object.assign(figures, {
-      unary_ratio: round(rates.unaryRatio),
-      attach_register_ratio: round(rates.attachRatio),
-      attach_register_ratio_new: round(rates.newRatio),
-      attach_register_ratio_again: round(rates.againRatio),
-      unary_per_s: Math.round(rates.unary),
-      attach_registrations_per_s: Math.round(rates.attach),
+      unary_ratio: round(rates.unaryRatio.perSecond),
+      attach_register_ratio: round(rates.attachRatio.perSecond),
+      attach_register_ratio_new: round(rates.newRatio.perSecond),
+      attach_register_ratio_again: round(rates.againRatio.perSecond),
+      unary_cpu_ratio: round(rates.unaryRatio.perCpuSecond),
+      attach_register_cpu_ratio: round(rates.attachRatio.perCpuSecond),
+      attach_register_cpu_ratio_new: round(rates.newRatio.perCpuSecond),
+      attach_register_cpu_ratio_again: round(rates.againRatio.perCpuSecond),
+      unary_per_s: Math.round(rates.unary.perSecond),
+      attach_registrations_per_s: Math.round(rates.attach.perSecond),
+      attach_us_of_cpu: round(1e6 / rates.attach.perCpuSecond),
     });
-    peers["echo_per_s"] = Math.round(rates.echo);
+    peers["echo_per_s"] = Math.round(rates.echo.perSecond);
+    peers["echo_us_of_cpu"] = round(1e6 / rates.echo.perCpuSecond);
   }
   if ("beat".includes(options.only)) {
     const { cpuUsPerBeat, beatsPerSecond } = await measureBeats();

@@ -89,7 +89,7 @@ class OpenSession implements AttachSession {
   }
 
   register(input: RegisterInput): InstanceRecord {
-    return this.#replica.place(input, (leaseMs) => this.#groupFor(leaseMs));
+    return this.#replica.place(input, this.#groupFor);
   }
 
   flush(): void {
@@ -117,12 +117,12 @@ class OpenSession implements AttachSession {
     this.#forget();
   }
 
-  #groupFor(leaseMs: number): RecordLeases {
+  readonly #groupFor = (leaseMs: number): RecordLeases => {
     const known = this.#groups.get(leaseMs);
     // A group that expired whole has left the wheel: its successor must enter it again.
     if (known !== undefined && known.size > 0) return known;
     const group = this.#replica.newGroup(leaseMs, this.id);
     this.#groups.set(leaseMs, group);
     return group;
-  }
+  };
 }

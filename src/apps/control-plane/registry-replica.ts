@@ -47,6 +47,8 @@ export class RegistryReplica implements RegistryService {
   readonly registry: Registry;
   readonly sessions: AttachSessions;
   readonly #clock: Clock;
+  /** Asks the clock only when a registration needs to know: repeated ones do not. */
+  readonly #time: { readonly nowMs: number; readonly wallMs: number };
   readonly #log: Log;
   readonly #store: RegistryStore;
   readonly #hub: DiscoveryHub;
@@ -59,6 +61,15 @@ export class RegistryReplica implements RegistryService {
     this.#log = options.log;
     this.#store = options.store;
     this.#hub = options.hub;
+    const { clock } = options;
+    this.#time = {
+      get nowMs() {
+        return clock.nowMs();
+      },
+      get wallMs() {
+        return clock.wallMs();
+      },
+    };
     this.sessions = new AttachSessions(this);
     this.registry = new Registry({
       upserted: (record) => this.#hub.upserted(record),
@@ -81,8 +92,7 @@ export class RegistryReplica implements RegistryService {
   /** Registers without telling watchers yet. @throws MeshError */
   place(input: RegisterInput, groupFor: (leaseMs: number) => RecordLeases): InstanceRecord {
     if (this.#isDraining) throw drainingError();
-    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
-    const result = this.registry.register(input, groupFor, time);
+    const result = this.registry.register(input, groupFor, this.#time);
     if (result.kind === "registered") return result.record;
     throw refusalError(result);
   }

@@ -3,6 +3,7 @@ import {
   type Health,
   type Instance,
   type Locality,
+  type Metadata,
   NO_LOCALITY,
   NO_METADATA,
   type Port,
@@ -20,7 +21,7 @@ import { MAX_REGISTRATION_ID_CHARACTERS } from "../../core/model/validate-names.
 import { Health as HealthCode } from "../../gen/weir/v1/types.ts";
 import type { ByteCursor } from "./byte-cursor.ts";
 import type { KnownTexts } from "./known-bytes.ts";
-import { labelKeys, labelValues, localities, names, portSets } from "./known-parts.ts";
+import { labelKeys, labelSets, labelValues, localities, names, portSets } from "./known-parts.ts";
 import { areIdBytes, areIpv4Bytes } from "./plain-text.ts";
 
 /** Tags of the instance's fields: their numbers and wire types. */
@@ -63,7 +64,7 @@ export class InstanceReader {
   #weight = 0;
   #priority = 0;
   #locality: Locality = NO_LOCALITY;
-  #metadata: Map<string, string> | undefined;
+  #metadata: Metadata | undefined;
   #metadataBytes = 0;
   #health: Health = "healthy";
   #registrationId = "";
@@ -172,7 +173,7 @@ export class InstanceReader {
       case TAG.locality:
         return this.#readLocality(fieldAt, end);
       case TAG.metadata:
-        return this.#readLabel(end);
+        return this.#readLabels(fieldAt, end);
       case TAG.lease:
         return this.#readLease(end);
       default:
@@ -217,16 +218,21 @@ export class InstanceReader {
     return true;
   }
 
-  /** All ports as one part: clients write them side by side. */
-  #readPorts(fieldAt: number, firstEnd: number): boolean {
-    if (this.#ports !== undefined) return false;
+  /** Goes on to the end of the fields with one tag: clients write them side by side. */
+  #skipSame(tag: number, firstEnd: number): void {
     const cursor = this.#cursor;
     cursor.at = firstEnd;
-    while (cursor.hasMore && cursor.bytes[cursor.at] === TAG.ports) {
+    while (cursor.hasMore && cursor.bytes[cursor.at] === tag) {
       cursor.at++;
       const length = cursor.length();
       cursor.at += length;
     }
+  }
+
+  #readPorts(fieldAt: number, firstEnd: number): boolean {
+    if (this.#ports !== undefined) return false;
+    const cursor = this.#cursor;
+    this.#skipSame(TAG.ports, firstEnd);
     if (cursor.isLost) return false;
     this.#ports = portSets.read(cursor.bytes, fieldAt, cursor.at);
     return this.#ports !== undefined;
@@ -240,7 +246,27 @@ export class InstanceReader {
     return locality !== undefined;
   }
 
-  #readLabel(end: number): boolean {
+  #readLabels(fieldAt: number, firstEnd: number): boolean {
+    // A set that is shared must not grow.
+    if (this.#metadata !== undefined) return false;
+    const cursor = this.#cursor;
+    this.#skipSame(TAG.metadata, firstEnd);
+    if (cursor.isLost) return false;
+    const end = cursor.at;
+    this.#metadata = labelSets.find(cursor.bytes, fieldAt, end);
+    if (this.#metadata !== undefined) return true;
+    const labels = new Map<string, string>();
+    for (cursor.at = fieldAt; cursor.at < end; ) {
+      cursor.at++;
+      const length = cursor.length();
+      if (!this.#readLabel(labels, cursor.at + length)) return false;
+    }
+    this.#metadata = labels;
+    labelSets.meet(cursor.bytes, fieldAt, end, labels);
+    return true;
+  }
+
+  #readLabel(labels: Map<string, string>, end: number): boolean {
     const cursor = this.#cursor;
     if (cursor.varint() !== FIRST_TEXT) return false;
     const keyLength = cursor.length();
@@ -251,8 +277,7 @@ export class InstanceReader {
     if (cursor.at + valueLength !== end || cursor.isLost) return false;
     const value = this.#take(labelValues, end);
     if (value === undefined) return false;
-    this.#metadata ??= new Map();
-    this.#metadata.set(key, value);
+    labels.set(key, value);
     this.#metadataBytes += keyLength + valueLength;
     return true;
   }

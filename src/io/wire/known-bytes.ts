@@ -17,6 +17,18 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
+/** Of both ends and the middle: names in a fleet differ there, and all of the text is compared anyway. */
+function sampleOf(bytes: Uint8Array, start: number, end: number): number {
+  const middle = (start + end) >>> 1;
+  let hash = end - start;
+  hash = Math.imul(hash ^ (bytes[start] ?? 0), 0x01000193);
+  hash = Math.imul(hash ^ (bytes[middle] ?? 0), 0x01000193);
+  for (let i = Math.max(start, end - 4); i < end; i++) {
+    hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
+
 /** Texts that are allowed where they stand. Plain ASCII only. */
 export class KnownTexts {
   readonly #slots: string[] = new Array<string>(TEXT_SLOTS).fill("");
@@ -30,7 +42,7 @@ export class KnownTexts {
   read(bytes: Buffer, start: number, end: number): string | undefined {
     if (start === end) return "";
     if (end - start > MAX_BYTES) return undefined;
-    const slot = hashOf(bytes, start, end) % TEXT_SLOTS;
+    const slot = sampleOf(bytes, start, end) % TEXT_SLOTS;
     const known = this.#slots[slot] ?? "";
     if (isEqual(known, bytes, start, end)) return known;
     for (let i = start; i < end; i++) if ((bytes[i] ?? 0) >= 0x80) return undefined;
@@ -54,11 +66,41 @@ interface Part<T> {
   readonly value: T;
 }
 
-/** Parts of a message that are allowed where they stand. Their values are shared: nobody may change them. */
-export class KnownParts<T> {
+/** Parts of messages by their bytes. Their values are shared: nobody may change them. */
+export class SharedParts<T> {
   readonly #slots: (Part<T> | undefined)[] = new Array<Part<T> | undefined>(PART_SLOTS).fill(
     undefined,
   );
+  /** The hash that each slot was asked for last, in vain. */
+  readonly #missed = new Int32Array(PART_SLOTS);
+
+  /** @returns `undefined` for what is not known. */
+  find(bytes: Buffer, start: number, end: number): T | undefined {
+    if (end - start > MAX_BYTES) return undefined;
+    const hash = hashOf(bytes, start, end);
+    const known = this.#slots[hash % PART_SLOTS];
+    if (known !== undefined && hasBytes(known.bytes, bytes, start, end)) return known.value;
+    return undefined;
+  }
+
+  /** Keeps what comes for the second time: what each instance says differently is not worth a copy. */
+  meet(bytes: Buffer, start: number, end: number, value: T): void {
+    if (end - start > MAX_BYTES) return;
+    const hash = hashOf(bytes, start, end);
+    const slot = hash % PART_SLOTS;
+    if (this.#missed[slot] === (hash | 0)) this.keep(bytes, start, end, value);
+    else this.#missed[slot] = hash;
+  }
+
+  keep(bytes: Buffer, start: number, end: number, value: T): void {
+    const copy = Uint8Array.from(bytes.subarray(start, end));
+    this.#slots[hashOf(bytes, start, end) % PART_SLOTS] = { bytes: copy, value };
+  }
+}
+
+/** Parts that are allowed where they stand. */
+export class KnownParts<T> {
+  readonly #parts = new SharedParts<T>();
   readonly #decode: (bytes: Buffer) => T | undefined;
 
   /** @param decode answers `undefined` for what is not allowed, and may throw for what is broken. */
@@ -68,13 +110,10 @@ export class KnownParts<T> {
 
   /** @returns `undefined` for what is not allowed, broken or too long. */
   read(bytes: Buffer, start: number, end: number): T | undefined {
-    if (end - start > MAX_BYTES) return undefined;
-    const slot = hashOf(bytes, start, end) % PART_SLOTS;
-    const known = this.#slots[slot];
-    if (known !== undefined && hasBytes(known.bytes, bytes, start, end)) return known.value;
-    const copy = Buffer.from(bytes.subarray(start, end));
-    const value = this.#decoded(copy);
-    if (value !== undefined) this.#slots[slot] = { bytes: Uint8Array.from(copy), value };
+    const known = this.#parts.find(bytes, start, end);
+    if (known !== undefined || end - start > MAX_BYTES) return known;
+    const value = this.#decoded(Buffer.from(bytes.subarray(start, end)));
+    if (value !== undefined) this.#parts.keep(bytes, start, end, value);
     return value;
   }
 

@@ -18,7 +18,7 @@ import { DEFAULT_LEASE_MS, instanceViolations } from "../../core/model/validate-
 import { RegisterRequest } from "../../gen/weir/v1/registry.ts";
 import { Instance as InstanceMessage } from "../../gen/weir/v1/types.ts";
 import { defaultsFromWire } from "./instance.ts";
-import { KnownParts, KnownTexts } from "./known-bytes.ts";
+import { KnownParts, KnownTexts, SharedParts } from "./known-bytes.ts";
 import { localityFromWire, portsFromWire } from "./parts.ts";
 
 /** A valid instance; a part of another one is allowed when it is allowed here. */
@@ -48,6 +48,8 @@ export const labelKeys = new KnownTexts((key) => isAllowed({ metadata: new Map([
 export const labelValues = new KnownTexts((value) =>
   isAllowed({ metadata: new Map([["key", value]]) }),
 );
+/** Whole sets of labels: the instances of one release mostly say the same. */
+export const labelSets = new SharedParts<ReadonlyMap<string, string>>();
 export const portSets = new KnownParts<readonly Port[]>((bytes) => {
   const ports = Object.freeze(portsFromWire(InstanceMessage.decode(bytes).ports));
   return isAllowed({ ports }) ? ports : undefined;
