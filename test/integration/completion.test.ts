@@ -1,15 +1,15 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { serverConfigFrom } from "../../src/apps/control-plane/config.ts";
 import { runServer } from "../../src/apps/control-plane/main.ts";
 import type { RegistrationId } from "../../src/core/model/names.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
 import { anInstance } from "../support/builders.ts";
-import { scratchFolder } from "../support/scratch-folder.ts";
 import { WeirProcess } from "../support/weir-process.ts";
 
 /** Completion by the shells themselves. */
@@ -19,17 +19,31 @@ const run = promisify(execFile);
 
 let folder: string;
 let server: string;
+let stop: () => Promise<void>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   vi.stubEnv("WEIR_LOG_LEVEL", "silent");
   const flags = { listen: "127.0.0.1:0", admin: "127.0.0.1:0", settleAfter: "0s" };
   const running = await runServer(serverConfigFrom({ flags, env: {} }).settings, "0.1.0");
-  onTestFinished(async () => {
-    await running.stop();
-    vi.unstubAllEnvs();
-  });
+  stop = () => running.stop();
   server = running.grpcAddress;
-  folder = scratchFolder();
+  await registerAll();
+  folder = mkdtempSync(join(tmpdir(), "weir-completion-"));
+  mkdirSync(join(folder, "bin"));
+  const script = `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`;
+  writeFileSync(join(folder, "bin/weir"), script, { mode: 0o755 });
+  mkdirSync(join(folder, "settings"));
+  writeFileSync(join(folder, "settings/agent.yaml"), "");
+  symlinkSync("settings", join(folder, "setup"));
+});
+
+afterAll(async () => {
+  await stop();
+  rmSync(folder, { recursive: true, force: true });
+  vi.unstubAllEnvs();
+});
+
+async function registerAll(): Promise<void> {
   const api = connectApi(server);
   for (const [service, id] of [
     ["orders", "127.0.0.1:8081"],
@@ -41,27 +55,16 @@ beforeEach(async () => {
     await api.register({ instance, defaults: undefined, leaseToken: new Uint8Array() });
   }
   api.close();
-  mkdirSync(join(folder, "bin"));
-  writeFileSync(
-    join(folder, "bin/weir"),
-    `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`,
-    {
-      mode: 0o755,
-    },
-  );
-  mkdirSync(join(folder, "settings"));
-  writeFileSync(join(folder, "settings/agent.yaml"), "");
-  symlinkSync("settings", join(folder, "setup"));
-});
+}
 
 /** What bash would offer for a line, as it does when somebody presses Tab. */
-async function offered(line: string): Promise<string[]> {
+async function offered(line: string, controlPlane = server): Promise<string[]> {
   const script = `
     source <(weir completion bash)
     COMP_LINE=$1 COMP_POINT=\${#1}
     _weir
     printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const env = { PATH: `${folder}/bin:/usr/bin:/bin`, WEIR_SERVER: server };
+  const env = { PATH: `${folder}/bin:/usr/bin:/bin`, WEIR_SERVER: controlPlane };
   const { stdout, stderr } = await run("bash", ["--norc", "-c", script, "bash", line], {
     env,
     cwd: folder,
@@ -92,8 +95,7 @@ test.each([
 });
 
 test("without a control plane bash offers no names, and prints nothing into the line", async () => {
-  server = "127.0.0.1:1";
-  expect(await offered("weir drain ")).toEqual([]);
+  expect(await offered("weir drain ", "127.0.0.1:1")).toEqual([]);
 });
 
 test.each(["bash", "zsh", "fish"])("%s finds no fault with its script", async (shell) => {
