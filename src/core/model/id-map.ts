@@ -65,20 +65,26 @@ export class IdMap<Value extends Identified> {
     return slot;
   }
 
-  /** With room for half as many again; who was deleted is forgotten. */
+  /** With room for as many again; who was deleted is forgotten. Looks at no value and no id. */
   #rebuild(): void {
-    const values = this.values();
+    const [hashes, values] = [this.#hashes, this.#values];
     let length = SMALLEST;
     while (length < this.#size * 2) length *= 2;
     this.#hashes = new Int32Array(length);
     this.#values = new Array<Value | undefined>(length).fill(undefined);
     this.#used = this.#size;
-    for (const value of values) {
-      const hash = hashOf(value.id);
-      const slot = this.#find(value.id, hash);
-      this.#hashes[slot] = hash;
-      this.#values[slot] = value;
+    for (let i = 0; i < hashes.length; i++) {
+      const value = values[i];
+      if (value !== undefined) this.#insert(hashes[i] ?? 0, value);
     }
+  }
+
+  #insert(hash: number, value: Value): void {
+    const mask = this.#hashes.length - 1;
+    let slot = hash & mask;
+    while (this.#hashes[slot] !== 0) slot = (slot + 1) & mask;
+    this.#hashes[slot] = hash;
+    this.#values[slot] = value;
   }
 }
 
