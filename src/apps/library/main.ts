@@ -71,7 +71,11 @@ export const Mesh = {
 
 function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
   const { tls, token, tokenFile, insecure } = config;
-  const access = controlPlaneAccess({ ...tls, token, tokenFile, insecure }, systemClock, log);
+  const access = controlPlaneAccess(
+    { ...tls, token, tokenFile, insecure, program: "library" },
+    systemClock,
+    log,
+  );
   const random = newFastRandom(Math.floor(Math.random() * 2 ** 32));
   const pools = new UpstreamPools();
   return {
