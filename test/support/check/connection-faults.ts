@@ -114,13 +114,13 @@ export const CONNECTION_FAULTS: readonly Fault[] = [
     id: "certificate-expired",
     change: certificate({ validUntilMs: WALL_MS - DAY_MS }),
     says: /1d ago/,
-    mends: /HUP/,
+    mends: /systemctl reload/,
   },
   {
     id: "certificate-expires-soon",
     change: certificate({ validUntilMs: WALL_MS + 13 * DAY_MS }),
     says: /in 13d/,
-    mends: /HUP/,
+    mends: /systemctl reload/,
   },
   {
     id: "certificate-not-yet-valid",

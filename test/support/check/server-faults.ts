@@ -57,7 +57,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     id: "state-directory-unusable",
     change: directory({ problem: "EACCES" }),
     says: /EACCES/,
-    mends: /chown/,
+    mends: /mkdir -p \/state/,
   },
   {
     id: "disk-nearly-full",

@@ -27,7 +27,7 @@ const day = (ms: number): string => new Date(ms).toISOString().slice(0, 16).repl
 
 /** What signs and installs is the operator's own; this is the part that Weir does. */
 const RENEW =
-  "kill -HUP $(pidof weir)    # after the new certificate and key are in place of --tls-cert and --tls-key; no restart is needed";
+  "systemctl reload weir-server    # or kill -HUP its process, once the new files are in place of --tls-cert and --tls-key: nothing restarts";
 
 export const CERTIFICATE_RULES: readonly Rule[] = [
   {

@@ -63,6 +63,14 @@ test("a mesh that is well ends with 0 and says what was looked at", async () => 
   expect(cli.out).toMatch(/Looked for \d+ kinds of fault; not for \d+/);
 });
 
+test("names what it could not look for, when that is little", async () => {
+  setAgent();
+  await cli.run("check");
+  const { state } = cli.api;
+  expect(state.stateDirectory?.path).not.toBe("");
+  expect(cli.out).toMatch(/not for 5, .*\(certificate-expired, .*certificate-unknown-ca\)/);
+});
+
 test("a finding is three lines: what, why, mend", async () => {
   cli.api.failure = REFUSED;
   expect(await cli.run("check --server cp.local:7400")).toBe(1);

@@ -24,9 +24,19 @@ export function reportText(facts: CheckFacts, verdicts: Verdicts, hasColours: bo
     findings.length === 0
       ? "Nothing is wrong."
       : `Found ${counted(counts.error, "error")}, ${counted(counts.warning, "warning")}, ${counted(counts.info, "note")}.`,
-    `Looked for ${checked.length} kinds of fault${notChecked.length === 0 ? "" : `; not for ${notChecked.length}, for want of what they need (-o json names them)`}.`,
+    `Looked for ${checked.length} kinds of fault${notLookedFor(notChecked)}.`,
     "",
   ].join("\n");
+}
+
+/** As many as a line bears. */
+const MAX_NAMED = 8;
+
+/** For example without TLS there is no certificate to look at. */
+function notLookedFor(ids: readonly string[]): string {
+  if (ids.length === 0) return "";
+  const which = ids.length > MAX_NAMED ? "-o json names them" : ids.join(", ");
+  return `; not for ${ids.length}, for want of what they need (${which})`;
 }
 
 function inWords(

@@ -150,7 +150,7 @@ export const SERVER_RULES: readonly Rule[] = [
       return onlyIf(problem !== "", () => ({
         subject: path,
         what: `The state directory ${path} cannot be used: ${problem}.`,
-        fix: `mkdir -p ${path} && chown -R weir: ${path} && chmod 700 ${path}    # then restart the server`,
+        fix: `mkdir -p ${path} && chmod 700 ${path}    # owned by the user that the server runs as; then restart the server`,
       }));
     }),
   },
