@@ -12,8 +12,9 @@ interface Leaseholder {
   readonly isGone: boolean;
 }
 
-/** A list may hold this many who left, so that a small group is not cleaned at each change. */
-const MAX_STALE = 32;
+/** A list is cleaned when it is so many times as long as the group is large, and at least so long. */
+const MAX_LISTED_PER_MEMBER = 4;
+const MIN_CLEANED = 32;
 
 /**
  * Leases of one length that one client keeps: a session renews thousands of instances by
@@ -53,7 +54,8 @@ export class LeaseGroup<Member extends Leaseholder> {
     this.#size++;
     if (this.#size === 1) this.#listed = [member];
     else this.#listed.push(member);
-    if (this.#listed.length > 2 * this.#size + MAX_STALE) this.#listed = this.members();
+    const limit = MAX_LISTED_PER_MEMBER * this.#size + MIN_CLEANED;
+    if (this.#listed.length > limit) this.#listed = this.members();
   }
 
   /** A member is gone, or names another group from now on. */
