@@ -4,9 +4,9 @@ import { delimiter, join } from "node:path";
 
 /**
  * nginx: an HTTP server that this project did not write. wrk: steady load. openssl: certificates of
- * every kind. python3: the services of docs/joining.md.
+ * every kind. python3: the services of docs/joining.md. nats-server: the bus between replicas.
  */
-const TOOLS = ["nginx", "wrk", "openssl", "python3"];
+const TOOLS = ["nginx", "wrk", "openssl", "python3", "nats-server"];
 
 /** Where Debian keeps servers, which is not in every user's PATH. */
 const EXTRA_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
