@@ -22,9 +22,8 @@ export function hash64(text: string): bigint {
  * counts with its length, so that neighbours cannot run into each other. Reused: `start` begins anew.
  */
 export class SequenceHash {
-  /** The lanes, high and low, as one machine word for `value`. */
+  /** The lanes, low and high: a typed array keeps them unboxed. */
   readonly #lanes = new Int32Array(2);
-  readonly #word = new BigUint64Array(this.#lanes.buffer);
 
   start(): void {
     this.#lanes[0] = 0x41c6ce57;
@@ -67,12 +66,6 @@ export class SequenceHash {
   /** After `finish`: the other 32 bits, signed. */
   get low(): number {
     return this.#lanes[0] ?? 0;
-  }
-
-  /** Finishes; all 64 bits. */
-  value(): bigint {
-    this.finish();
-    return this.#word[0] ?? 0n;
   }
 }
 

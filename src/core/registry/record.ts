@@ -67,11 +67,11 @@ export class InstanceRecord {
 
   /** @returns true when agents must be told. */
   refresh(): boolean {
-    const former = this.#endpoint;
-    const next = new ServedEndpoint(this.instance, stateOf(this), this.operatorRevision);
-    const isSame = next.hash === former.hash && next.operatorRevision === former.operatorRevision;
-    if (isSame) former.adopt(this.instance);
-    else this.#endpoint = next;
+    const { instance, operatorRevision } = this;
+    const state = stateOf(this);
+    const isSame = this.#endpoint.says(instance, state, operatorRevision);
+    if (isSame) this.#endpoint.adopt(instance);
+    else this.#endpoint = new ServedEndpoint(instance, state, operatorRevision);
     return !isSame;
   }
 

@@ -10,14 +10,22 @@ import type { InstanceId, RegistrationId } from "../model/names.ts";
 export class ServedEndpoint implements Endpoint {
   readonly state: EndpointState;
   readonly operatorRevision: number;
-  readonly hash: bigint;
+  /** The halves of the hash, which are numbers without an object of their own. */
+  readonly #hashHigh: number;
+  readonly #hashLow: number;
   #instance: Instance;
 
   constructor(instance: Instance, state: EndpointState, operatorRevision: number) {
     this.#instance = instance;
     this.state = state;
     this.operatorRevision = operatorRevision;
-    this.hash = contentHash(instance, state);
+    hashContent(instance, state);
+    this.#hashHigh = hash.high;
+    this.#hashLow = hash.low;
+  }
+
+  get hash(): bigint {
+    return joined(this.#hashHigh, this.#hashLow);
   }
 
   get id(): InstanceId {
@@ -52,6 +60,16 @@ export class ServedEndpoint implements Endpoint {
     return this.#instance.metadata;
   }
 
+  /** True when this is what agents would be told of the instance. */
+  says(instance: Instance, state: EndpointState, operatorRevision: number): boolean {
+    hashContent(instance, state);
+    return (
+      this.#hashHigh === hash.high &&
+      this.#hashLow === hash.low &&
+      this.operatorRevision === operatorRevision
+    );
+  }
+
   /** Lets go of a former instance with the same content, which nobody else keeps. */
   adopt(instance: Instance): void {
     this.#instance = instance;
@@ -68,8 +86,17 @@ const STATE_NUMBERS: Readonly<Record<EndpointState, number>> = {
 const hash = new SequenceHash();
 const pairHash = new SequenceHash();
 
-/** Of everything that agents are told but the operator's revision. */
-function contentHash(instance: Instance, state: EndpointState): bigint {
+const halves = new Int32Array(2);
+const whole = new BigUint64Array(halves.buffer);
+
+function joined(high: number, low: number): bigint {
+  halves[0] = low;
+  halves[1] = high;
+  return whole[0] ?? 0n;
+}
+
+/** Leaves in `hash` what identifies everything that agents are told but the operator's revision. */
+function hashContent(instance: Instance, state: EndpointState): void {
   const { address, locality, metadata } = instance;
   hash.start();
   hash.text(instance.id);
@@ -90,7 +117,7 @@ function contentHash(instance: Instance, state: EndpointState): bigint {
   hash.text(locality.subZone);
   hash.number(metadata.size);
   if (metadata.size > 0) addLabels(metadata);
-  return hash.value();
+  hash.finish();
 }
 
 /** Labels have no order, so the hash takes the sum of theirs. */
