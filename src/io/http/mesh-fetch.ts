@@ -16,14 +16,12 @@ export type MeshFetch = (
 
 /** A `fetch` through that dispatcher. Rejects with the MeshError itself where the mesh is why. */
 export function meshFetch(dispatcher: Dispatcher): MeshFetch {
-  return async (input, init) => {
-    try {
-      return await fetch(ownRequest(input), { ...init, dispatcher });
-    } catch (error) {
-      const cause = error instanceof TypeError ? error.cause : undefined;
-      throw cause instanceof MeshError ? cause : error;
-    }
-  };
+  return (input, init) => fetch(ownRequest(input), { ...init, dispatcher }).catch(raise);
+}
+
+function raise(error: unknown): never {
+  const cause = error instanceof TypeError ? error.cause : undefined;
+  throw cause instanceof MeshError ? cause : error;
 }
 
 /** The platform's Request is of another copy of the same code, which this one does not recognise. */
