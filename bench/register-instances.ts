@@ -3,7 +3,11 @@ import { AttachRequest, RegisterRequest, type Registration } from "../src/gen/we
 import { Health, Instance, Protocol } from "../src/gen/weir/v1/types.ts";
 import type { Work } from "./register-protocol.ts";
 
-const SERVICES = 100;
+export const SERVICES = 100;
+
+export function serviceName(index: number): string {
+  return `orders-${String(index).padStart(3, "0")}`;
+}
 
 /** The longest lease, so that nothing expires beside the measurement; the size is a default lease's, and a byte. */
 const LEASE_SECONDS = 300n;
@@ -14,8 +18,8 @@ export function instanceMessage(index: number, generation: number): Instance {
   const serial = (Math.imul(index, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
   return {
     namespace: "default",
-    service: `orders-${String(service).padStart(3, "0")}`,
-    id: `orders-${String(service).padStart(3, "0")}-7d9f8b6c5d-${serial}`,
+    service: serviceName(service),
+    id: `${serviceName(service)}-7d9f8b6c5d-${serial}`,
     address: {
       target: { $case: "ip", value: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}` },
     },

@@ -6,12 +6,12 @@ import type { LoadKind } from "./register-protocol.ts";
 
 /** Calls of one round of the echo and of unary Register: half a second. */
 const CALLS = 12_000;
-const REGISTRATIONS = 45_000;
+const REGISTRATIONS = 40_000;
 /** Every instance is new until so many are resident; then the first ones come again, a generation on. */
-const MAX_RESIDENT = 225_000;
+const MAX_RESIDENT = 200_000;
 /** First come rounds of a few thousand others, which compile the hot paths of servers and clients. */
 const WARM_UP_ROUNDS = 4;
-const WARM_UP = { calls: 3_000, registrations: 6_000 };
+const WARM_UP = { calls: 3_000, registrations: 12_000 };
 const BATCH = 100;
 /** Calls under way per client process. */
 const PARALLEL_CALLS = 48;

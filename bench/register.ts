@@ -2,12 +2,13 @@
 import { round } from "./median.ts";
 import { measureRates } from "./register-rates.ts";
 import { measureBeats, measureHeap } from "./register-resident.ts";
+import { measureWatched } from "./register-watched.ts";
 import type { BenchResult } from "./result.ts";
 
 export interface RegisterOptions {
   /** Alternating rounds of echo, unary Register and Attach. */
   readonly rounds: number;
-  /** Only the parts whose name contains this: ratio, heap, beat. */
+  /** Only the parts whose name contains this: ratio, beat, watched, heap. */
   readonly only: string;
   readonly say: (line: string) => void;
 }
@@ -37,6 +38,9 @@ export async function register(options: RegisterOptions): Promise<BenchResult> {
     const { cpuUsPerBeat, beatsPerSecond } = await measureBeats();
     figures["cpu_us_per_session_beat"] = round(cpuUsPerBeat);
     figures["beats_per_s"] = Math.round(beatsPerSecond);
+  }
+  if ("watched".includes(options.only)) {
+    figures["attach_share_with_100_watchers"] = round(await measureWatched());
   }
   if ("heap".includes(options.only)) {
     const { bytesPerInstance, encodedBytes } = await measureHeap();

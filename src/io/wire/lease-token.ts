@@ -3,7 +3,7 @@ import { isRegistrationId } from "../../core/model/validate-names.ts";
 import { invalidArgument } from "../../core/model/violations.ts";
 
 /** What a lease token says: which process, and when it was first seen. */
-export interface LeaseToken {
+interface LeaseToken {
   readonly registrationId: RegistrationId;
   /** Hybrid logical time of its first Register; orders processes that claim one id. */
   readonly firstRegisteredHlc: number;
@@ -14,17 +14,15 @@ export interface LeaseToken {
  * registration id in ASCII. Opaque to clients, so it may change with the version byte.
  */
 const VERSION = 1;
+/** Bytes before the registration id. */
 export const LEASE_TOKEN_HEAD_BYTES = 9;
 
-/** @param token whose registrationId is valid and whose time is a safe integer. */
-export function encodeLeaseToken(token: LeaseToken): Uint8Array {
-  const bytes = Buffer.alloc(LEASE_TOKEN_HEAD_BYTES + token.registrationId.length);
-  const at = writeLeaseTokenHead(bytes, 0, token.firstRegisteredHlc);
-  bytes.write(token.registrationId, at, "latin1");
-  return bytes;
-}
-
-/** What stands before the registration id. @returns where it ends. */
+/**
+ * Writes what stands before the registration id.
+ *
+ * @param firstRegisteredHlc a safe integer.
+ * @returns where it ends.
+ */
 export function writeLeaseTokenHead(
   bytes: Uint8Array,
   start: number,

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { anInstance } from "../../../test/support/builders.ts";
+import { aLeaseToken } from "../../../test/support/lease-token.ts";
 import type { RegistrationId, ServiceKey } from "../../core/model/names.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
 import { InstanceRecord } from "../../core/registry/record.ts";
 import { ServiceEntry } from "../../core/registry/service-entry.ts";
 import { AttachResponse, RegisterResponse } from "../../gen/weir/v1/registry.ts";
 import { msToDuration } from "./duration.ts";
-import { encodeLeaseToken } from "./lease-token.ts";
 import { encodeRegistered, encodeRequestId, encodeResults } from "./registered-writer.ts";
 
 const HLC = 1_700_000_000_000 * 1024 + 5;
@@ -27,11 +27,10 @@ function aRecord(registrationId: string, generation: number, leaseMs = 15_000): 
 
 function answerTo({ instance }: InstanceRecord): RegisterResponse {
   const { registrationId, generation, leaseMs } = instance;
-  const token = encodeLeaseToken({ registrationId, firstRegisteredHlc: HLC });
   return {
     registrationId,
     generation: BigInt(generation),
-    leaseToken: Buffer.from(token),
+    leaseToken: aLeaseToken(registrationId, HLC),
     lease: msToDuration(leaseMs),
     renewInterval: msToDuration(Math.max(1_000, Math.floor(leaseMs / 3))),
   };

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { aLeaseToken } from "../../../test/support/lease-token.ts";
 import { RegisterRequest } from "../../gen/weir/v1/registry.ts";
 import type { Instance as InstanceMessage } from "../../gen/weir/v1/types.ts";
 import { defaultsFromWire, instanceFromWire } from "./instance.ts";
-import { encodeLeaseToken } from "./lease-token.ts";
 import { readRegistration } from "./registration-reader.ts";
 
 const ORDINARY: InstanceMessage = {
@@ -70,14 +70,10 @@ describe("an ordinary registration", () => {
   });
 
   test("brings its age along, when the token is its own", () => {
-    const tokenOf = (registrationId: string): Buffer =>
-      Buffer.from(
-        encodeLeaseToken({ registrationId, firstRegisteredHlc: 77 } as Parameters<
-          typeof encodeLeaseToken
-        >[0]),
-      );
-    expect(read(requestOf({}, { leaseToken: tokenOf("4a1c-4f6e") }))?.firstRegisteredHlc).toBe(77);
-    const other = read(requestOf({}, { leaseToken: tokenOf("somebody") }));
+    expect(
+      read(requestOf({}, { leaseToken: aLeaseToken("4a1c-4f6e", 77) }))?.firstRegisteredHlc,
+    ).toBe(77);
+    const other = read(requestOf({}, { leaseToken: aLeaseToken("somebody", 77) }));
     expect(other).toEqual({ instance: expect.anything(), defaults: undefined });
   });
 });
