@@ -1,4 +1,4 @@
-import { type Digest, digestAdd, digestRemove, EMPTY_DIGEST } from "../model/digest.ts";
+import type { Digest } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
 import { IdMap } from "../model/id-map.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
@@ -31,7 +31,6 @@ export class ServiceView {
   version = 0;
   /** Of the newest change of the service's record. */
   serviceVersion = 0;
-  digest: Digest = EMPTY_DIGEST;
   defaults: ServiceDefaults | undefined;
   /** True once anybody registered. */
   exists = false;
@@ -42,6 +41,8 @@ export class ServiceView {
   readonly #changedAt: number[] = [];
   /** Deltas are possible from this version on. */
   #floor = 0;
+  /** The digest's sum: in a typed array it wraps by itself, and no sum but the last one is made. */
+  readonly #hashSum = new BigUint64Array(1);
 
   constructor(key: ServiceKey, namespace: string, service: string, version: number) {
     this.key = key;
@@ -52,6 +53,10 @@ export class ServiceView {
 
   get size(): number {
     return this.#endpoints.size;
+  }
+
+  get digest(): Digest {
+    return { count: this.#endpoints.size, sum: this.#hashSum[0] ?? 0n };
   }
 
   /** True when somebody else could take the requests of `id`. */
@@ -65,8 +70,8 @@ export class ServiceView {
 
   upsert(endpoint: Endpoint, version: number): void {
     const former = this.#endpoints.set(endpoint);
-    if (former !== undefined) this.digest = digestRemove(this.digest, former.hash);
-    this.digest = digestAdd(this.digest, endpoint.hash);
+    this.#addHash(endpoint.hash);
+    if (former !== undefined) this.#addHash(-former.hash);
     if (this.#removals.size > 0) this.#removals.delete(endpoint.id);
     this.exists = true;
     this.#remember(endpoint.id, version);
@@ -75,7 +80,7 @@ export class ServiceView {
   remove(removal: Removal, version: number): void {
     const former = this.#endpoints.get(removal.id);
     if (former !== undefined) {
-      this.digest = digestRemove(this.digest, former.hash);
+      this.#addHash(-former.hash);
       this.#endpoints.delete(removal.id);
     }
     this.#removals.set(removal.id, { item: removal, version });
@@ -164,6 +169,10 @@ export class ServiceView {
       removals: [],
       digest: this.digest,
     };
+  }
+
+  #addHash(hash: bigint): void {
+    this.#hashSum[0] = (this.#hashSum[0] ?? 0n) + hash;
   }
 
   #remember(id: InstanceId, version: number): void {
