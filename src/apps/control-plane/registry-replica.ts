@@ -29,6 +29,7 @@ import type {
 } from "../../ports/registry-service.ts";
 import type { JournalEntry, RegistryStore } from "../../ports/registry-store.ts";
 import { AttachSessions } from "./attach-sessions.ts";
+import { BatchTime } from "./batch-time.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import type { DrainWaits } from "./drain-waits.ts";
 import { instancesOf, servicesOf, unknownService } from "./listing.ts";
@@ -47,8 +48,7 @@ export class RegistryReplica implements RegistryService {
   readonly registry: Registry;
   readonly sessions: AttachSessions;
   readonly #clock: Clock;
-  /** Asks the clock only when a registration needs to know: repeated ones do not. */
-  readonly #time: { readonly nowMs: number; readonly wallMs: number };
+  readonly #time: BatchTime;
   readonly #log: Log;
   readonly #store: RegistryStore;
   readonly #hub: DiscoveryHub;
@@ -61,15 +61,7 @@ export class RegistryReplica implements RegistryService {
     this.#log = options.log;
     this.#store = options.store;
     this.#hub = options.hub;
-    const { clock } = options;
-    this.#time = {
-      get nowMs() {
-        return clock.nowMs();
-      },
-      get wallMs() {
-        return clock.wallMs();
-      },
-    };
+    this.#time = new BatchTime(options.clock);
     this.sessions = new AttachSessions(this);
     this.registry = new Registry({
       upserted: (record) => this.#hub.upserted(record),
@@ -84,6 +76,7 @@ export class RegistryReplica implements RegistryService {
   }
 
   register(input: RegisterInput): InstanceRecord {
+    this.#time.end();
     const record = this.place(input, (leaseMs) => this.newGroup(leaseMs, ""));
     this.publish();
     return record;
@@ -115,6 +108,7 @@ export class RegistryReplica implements RegistryService {
 
   /** Tells watchers what changed since the last call. */
   publish(): void {
+    this.#time.end();
     this.#hub.publish();
   }
 
