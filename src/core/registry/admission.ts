@@ -6,7 +6,7 @@ import type { Fences } from "./fences.ts";
 import type { InstanceRecord, RegisteredService } from "./record.ts";
 
 export interface RegistryLimits {
-  /** A replica holds every record in memory: 250,000 cost some 500 MB. */
+  /** A replica holds every record in memory: 250,000 cost some 200 MB. */
   readonly maxInstances: number;
   /** One service is one list in every agent that watches it. */
   readonly maxInstancesPerService: number;
