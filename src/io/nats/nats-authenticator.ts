@@ -26,7 +26,12 @@ export function authenticatorFor(
 ): Authenticator | undefined {
   const { credsFile, nkeyFile, user, passwordFile, tokenFile } = settings;
   if (credsFile !== undefined) {
-    return tried(credsFile, "a .creds file", credsAuthenticator(bytes(readSecret(credsFile))));
+    // Its parser wants a line end behind the last dashes.
+    return tried(
+      credsFile,
+      "a .creds file",
+      credsAuthenticator(bytes(`${readSecret(credsFile)}\n`)),
+    );
   }
   if (nkeyFile !== undefined) {
     return tried(nkeyFile, "the seed of an nkey", nkeyAuthenticator(bytes(readSecret(nkeyFile))));
@@ -67,6 +72,5 @@ function readSecret(path: string): string {
 }
 
 function bytes(text: string): Uint8Array {
-  // The parser of creds wants a line end behind the last dashes.
-  return new TextEncoder().encode(`${text}\n`);
+  return new TextEncoder().encode(text);
 }

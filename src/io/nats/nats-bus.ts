@@ -1,7 +1,7 @@
 import { ErrorCode, type NatsConnection, NatsError } from "nats";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { BusRequestError } from "../../core/replication/bus-request-error.ts";
-import { isSubjectPattern } from "../../core/replication/subjects.ts";
+import { isSubjectPattern, matchesSubject } from "../../core/replication/subjects.ts";
 import type {
   Bus,
   BusChange,
@@ -108,6 +108,10 @@ export class NatsBus implements Bus {
   subscribe(pattern: string, listener: (message: BusMessage) => void): BusSubscription {
     if (!isSubjectPattern(pattern)) {
       throw new MeshError("INTERNAL", `"${pattern}" is no pattern of subjects`);
+    }
+    if (matchesSubject(pattern, `${this.#options.inboxPrefix}.client.request`)) {
+      // The server hands "no responders" to any one subscription that covers the inbox.
+      throw new MeshError("INTERNAL", `"${pattern}" covers the subjects at which replies arrive`);
     }
     return this.#subscriptions.add(pattern, listener);
   }

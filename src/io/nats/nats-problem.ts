@@ -67,7 +67,7 @@ function meaningOf(error: unknown): readonly [BusProblemKind, string] {
   const code = "code" in error ? String(error.code) : "";
   const known = MEANINGS[code];
   if (known !== undefined) return known;
-  if (TLS_CODE.test(code)) return ["tls", `TLS failed (${error.message})`];
+  if (TLS_CODE.test(code)) return ["tls", tlsFailure(error)];
   if (/slow consumer/i.test(error.message)) {
     return ["overload", "it cut us off because we did not read fast enough"];
   }
@@ -75,6 +75,15 @@ function meaningOf(error: unknown): readonly [BusProblemKind, string] {
   if (code === ErrorCode.ProtocolError) return ["protocol", error.message];
   const cause = "chainedError" in error && error.chainedError;
   return cause instanceof Error ? meaningOf(cause) : ["unreachable", error.message];
+}
+
+/** OpenSSL's own words are for those who wrote it. */
+function tlsFailure({ message }: Error): string {
+  const alert = /alert ([a-z ]+)/.exec(message)?.[1];
+  if (alert === undefined) return `TLS failed (${message.trim()})`;
+  return /certificate|unknown ca/.test(alert)
+    ? `it refuses us by our certificate, or for the lack of one (${alert}): give a certificate and key that its CA signed`
+    : `TLS failed on its side (${alert}): look into its log`;
 }
 
 /** What to change when the server forbids a subject. */
