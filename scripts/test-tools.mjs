@@ -14,6 +14,9 @@ const EXTRA_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
 /** There while Debian's own nginx service runs. */
 const NGINX_PID_FILE = "/run/nginx.pid";
 
+/** There where systemd is the init system. */
+const SYSTEMD_RUNS = "/run/systemd/system";
+
 function isInstalled(tool) {
   const directories = [...(process.env.PATH ?? "").split(delimiter), ...EXTRA_DIRECTORIES];
   return directories.some((directory) => {
@@ -50,6 +53,10 @@ export function installTools(tools, { say, run }) {
     if (aptInstall(tools, run) || aptUpdateAndInstall(tools, run)) {
       // Belt and braces: a web server that nobody asked for must not stay behind on port 80.
       if (!wasRunning && existsSync(NGINX_PID_FILE)) run("nginx", ["-s", "stop"]);
+      // systemd does not look at RUNLEVEL; and at the next boot nobody asked for it either.
+      if (tools.includes("nats-server") && existsSync(SYSTEMD_RUNS)) {
+        run("systemctl", ["disable", "--now", "--quiet", "nats-server"]);
+      }
       return;
     }
   }
