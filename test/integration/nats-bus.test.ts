@@ -242,7 +242,7 @@ describe("what is no NATS server", () => {
     ["one that hangs up", undefined, /closed the connection without a word|was reset/],
     ["endless words", `INFO ${"x".repeat(70_000)}`, /does not speak NATS/],
     ["a silent one", "", /accepts connections and stays silent/],
-    ["broken words", "INFO {broken\r\n", /NATS server/],
+    ["broken words", "INFO {broken\r\n", /what it says first cannot be read: is the port right/],
   ])("%s is told, and tried again", async (_, text, pattern) => {
     const { bus, changes, problem } = natsBus({
       servers: [await answering(text)],
@@ -251,6 +251,13 @@ describe("what is no NATS server", () => {
     await problem(pattern);
     await waitUntil("it is tried again", LIMIT_MS, () => changes.length >= 2);
     expect(bus.state.isConnected).toBe(false);
+  });
+
+  test("an outage of several servers is logged once for each", async () => {
+    const servers = [await answering("HTTP/1.1"), await answering("HTTP/1.1")];
+    const { changes, log } = natsBus({ servers });
+    await waitUntil("each was tried twice", LIMIT_MS, () => changes.length >= 4);
+    expect(log.saying("does not speak NATS")).toHaveLength(2);
   });
 
   test("a name that nobody has is told", async () => {

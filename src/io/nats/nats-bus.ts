@@ -18,10 +18,8 @@ import { NatsOutbox } from "./nats-outbox.ts";
 import { permissionFix } from "./nats-problem.ts";
 import { type NatsServer, parseServers } from "./nats-settings.ts";
 import { NatsSubscriptions } from "./nats-subscriptions.ts";
+import { RepeatedNews } from "./repeated-news.ts";
 import { withinTime } from "./within-time.ts";
-
-/** An outage of hours must not fill a disk with its news. */
-const WARN_EVERY_MS = 60_000;
 
 /** Replication has a handful under way; more wait for somebody who does not answer. */
 const MAX_REQUESTS = 1_024;
@@ -49,7 +47,7 @@ export class NatsBus implements Bus {
   #listenerErrorCount = 0;
   #requestCount = 0;
   #lastProblem: BusProblem | undefined;
-  #warnedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #news = new RepeatedNews();
   #isClosed = false;
 
   /** @throws MeshError INVALID_ARGUMENT for a bad URL or contradicting settings; never for what may come later */
@@ -169,6 +167,7 @@ export class NatsBus implements Bus {
     this.#sinceMs = clock.nowMs();
     this.#connectCount++;
     const isFirst = this.#connectCount === 1;
+    if (this.#denials.list.length === 0) this.#news.forget();
     log.info(
       { server: server.url, serverName: this.#serverName, version: connection.info?.version },
       isFirst ? "connected to NATS" : "connected to NATS again",
@@ -191,12 +190,10 @@ export class NatsBus implements Bus {
 
   #note(problem: BusProblem): void {
     const { clock, log } = this.#options;
-    const isNews = problem.message !== this.#lastProblem?.message;
     this.#lastProblem = problem;
-    const nowMs = clock.nowMs();
-    if (!isNews && nowMs - this.#warnedAtMs < WARN_EVERY_MS) return;
-    this.#warnedAtMs = nowMs;
-    log.warn({ kind: problem.kind }, problem.message);
+    if (this.#news.isDue(problem.message, clock.nowMs())) {
+      log.warn({ kind: problem.kind }, problem.message);
+    }
   }
 
   #deniedByStatus(operation: "publish" | "subscribe", subject: string): void {

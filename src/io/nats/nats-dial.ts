@@ -39,8 +39,8 @@ export async function dialNats(
 ): Promise<NatsConnection> {
   const timeout = options.dialTimeoutMs ?? DIAL_TIMEOUT_MS;
   const authenticator = authenticatorFor(options, server);
-  const tls = tlsOptions(server, options.certificates);
-  const address = await findServer(server, timeout, options);
+  const { address, hasTls } = await findServer(server, timeout, options);
+  const tls = tlsOptions(server, options.certificates, hasTls);
   return await connect({
     servers: `${address.includes(":") ? `[${address}]` : address}:${server.port}`,
     name: options.name,
@@ -60,12 +60,16 @@ export async function dialNats(
   });
 }
 
-/** Given, the client refuses a server without TLS: nobody in between can take it away. */
+/**
+ * Given, the client refuses a server without TLS: nobody in between can take away what was asked
+ * for. Who did not ask uses it where it is offered, as the client does by itself.
+ */
 function tlsOptions(
   server: NatsServer,
   certificates: ClientCertificates | undefined,
+  isOffered: boolean,
 ): object | undefined {
-  if (certificates === undefined && !server.isTls) return undefined;
+  if (certificates === undefined && !server.isTls && !isOffered) return undefined;
   const { ca, cert, key } = certificates?.current() ?? {};
   return {
     // Without it the client compares the certificate of a server named by address with "localhost".

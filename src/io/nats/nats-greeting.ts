@@ -13,26 +13,32 @@ export class NotNatsError extends Error {
   override readonly name = "NotNatsError";
 }
 
+/** Where a server really listens, and what it said first. */
+export interface Greeting {
+  /** The one of the host's IP addresses that answered. */
+  readonly address: string;
+  /** It can speak TLS, or wants to. */
+  readonly hasTls: boolean;
+}
+
 /**
  * Finds an address of the host at which a NATS server says its first word. The client of `nats`
  * never closes a socket whose server accepts and stays silent (a frozen one), so each attempt at it
  * would cost a file descriptor for ever; and it asks DNS only, not /etc/hosts.
  *
  * @param timeoutMs for the name, and then for each address
- * @returns the IP address that answered
  * @throws what went wrong at the last one
  */
 export async function findServer(
   { host, port }: { readonly host: string; readonly port: number },
   timeoutMs: number,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
-): Promise<string> {
+): Promise<Greeting> {
   const addresses = await withinTime(addressesOf(host), timeoutMs, clock, "asking for its address");
   let last: unknown;
   for (const address of shuffled(addresses, random)) {
     try {
-      await greet(address, port, timeoutMs, clock);
-      return address;
+      return { address, hasTls: hasTls(await greet(address, port, timeoutMs, clock)) };
     } catch (error) {
       last = error;
     }
@@ -44,15 +50,15 @@ async function addressesOf(host: string): Promise<string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
-/** Resolves when the server said INFO; the connection is closed in every case. */
-function greet(address: string, port: number, timeoutMs: number, clock: Clock): Promise<void> {
+/** The INFO line of the server; the connection is closed in every case. */
+function greet(address: string, port: number, timeoutMs: number, clock: Clock): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, address);
     let text = "";
     const end = (error?: Error): void => {
       cancel();
       socket.destroy();
-      if (error === undefined) resolve();
+      if (error === undefined) resolve(text.slice(0, text.indexOf("\r\n")));
       else reject(error);
     };
     const cancel = clock.after(timeoutMs, () => {
@@ -70,4 +76,16 @@ function greet(address: string, port: number, timeoutMs: number, clock: Clock): 
       } else if (text.includes("\r\n")) end();
     });
   });
+}
+
+function hasTls(line: string): boolean {
+  let info: unknown;
+  try {
+    info = JSON.parse(line.slice("INFO ".length));
+  } catch {
+    throw new NotNatsError("what it says first cannot be read");
+  }
+  if (typeof info !== "object" || info === null) return false;
+  const isRequired = "tls_required" in info && info.tls_required === true;
+  return isRequired || ("tls_available" in info && info.tls_available === true);
 }

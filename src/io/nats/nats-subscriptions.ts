@@ -35,8 +35,7 @@ export class NatsSubscriptions {
   add(pattern: string, listener: (message: BusMessage) => void): BusSubscription {
     const entry: Entry = { pattern, listener, subscription: undefined, cancelRetry: undefined };
     this.#entries.add(entry);
-    const connection = this.#live.at(-1);
-    if (connection !== undefined) this.#subscribe(entry, connection);
+    for (const connection of this.#live) this.#subscribe(entry, connection);
     return {
       close: () => {
         if (!this.#entries.delete(entry)) return;
