@@ -101,11 +101,6 @@ export class NatsServerProcess {
     this.#process?.child.kill(signal);
   }
 
-  /** Resolves once its log has a line. */
-  async logged(pattern: RegExp): Promise<void> {
-    await this.#process?.line(pattern);
-  }
-
   /** SIGKILL, and waits for the end; `start` brings it back. */
   async kill(): Promise<void> {
     await this.#process?.end("SIGKILL");
