@@ -16,6 +16,12 @@ export const SERVICES_FAULTS: readonly Fault[] = [
     says: /2 instances and none healthy: a, b/,
     mends: /weir endpoints orders/,
   },
+  {
+    id: "instance-unhealthy",
+    change: orders({ id: "a", state: "unhealthy" }, { id: "b" }),
+    says: /1 of 2 unhealthy: a/,
+    mends: /weir endpoints orders/,
+  },
   { id: "service-empty", change: services(aService([])), says: /left/, mends: /register orders/ },
   {
     id: "all-suspect",

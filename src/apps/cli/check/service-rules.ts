@@ -62,6 +62,20 @@ export const SERVICE_RULES: readonly Rule[] = [
     }),
   },
   {
+    id: "instance-unhealthy",
+    severity: "warning",
+    title: "Some instances of a service are unhealthy, by the word of who probes them",
+    why: "Agents send them nothing: the others carry their share, and one failure more may be too much.",
+    find: ofInstances((service, facts) => {
+      const { instances } = service;
+      const sick = instances.filter((instance) => !isUsable(instance));
+      return when(sick.length > 0 && sick.length < instances.length, () => ({
+        what: `${sick.length} of ${instances.length} unhealthy: ${someOf(idsOf(sick))}.`,
+        fix: `${weir(facts, `endpoints ${nameOf(service)}`)}    # then look at the probed path or port: curl -v http://${addressOf(sick[0])}/`,
+      }));
+    }),
+  },
+  {
     id: "service-empty",
     severity: "warning",
     title: "A service has no instance any more",
