@@ -56,7 +56,7 @@ export function restore(
     const group =
       groups.get(leaseMs) ?? new LeaseGroup<InstanceRecord>(leaseMs, "", settlesAtMs - leaseMs);
     groups.set(leaseMs, group);
-    registry.restore(recordOf(registry, saved, journal.drains.get(registrationId), group));
+    registry.insert(recordOf(registry, saved, journal.drains.get(registrationId), group));
   }
   for (const group of groups.values()) registry.leases.add(group);
   return registry.instanceCount;

@@ -67,6 +67,8 @@ export class RegistryReplica implements RegistryService {
       upserted: (record) => this.#hub.upserted(record),
       removed: (record, reason, fence) => this.#removed(record, reason, fence),
       serviceChanged: (service) => this.#hub.serviceChanged(service),
+      written: () => undefined,
+      handedOver: () => undefined,
     });
   }
 

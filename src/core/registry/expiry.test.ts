@@ -20,6 +20,8 @@ function fleet(count: number, perService = count): void {
     upserted: () => {},
     removed: ({ instance }) => removed.push(instance.id),
     serviceChanged: () => {},
+    written: () => undefined,
+    handedOver: () => undefined,
   });
   sessions = Array.from({ length: count }, (_, i) => {
     const group = new LeaseGroup<InstanceRecord>(15_000, `s${i}`, 0);

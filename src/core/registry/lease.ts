@@ -24,6 +24,11 @@ export class LeaseGroup<Member extends Leaseholder> {
   readonly leaseMs: number;
   /** The Attach session that keeps it; empty for unary registrations. */
   readonly sessionId: string;
+  /**
+   * The replica whose registrations these are; empty for our own. Those of others never enter
+   * the wheel: only their owner knows whether they are alive.
+   */
+  readonly ownerId: string;
   heardAtMs: number;
   /** True while a member may be suspect, so that an ordinary beat need not look at members. */
   hasSuspects = false;
@@ -34,9 +39,10 @@ export class LeaseGroup<Member extends Leaseholder> {
   #listed: Member[] = [];
   #size = 0;
 
-  constructor(leaseMs: number, sessionId: string, nowMs: number) {
+  constructor(leaseMs: number, sessionId: string, nowMs: number, ownerId = "") {
     this.leaseMs = leaseMs;
     this.sessionId = sessionId;
+    this.ownerId = ownerId;
     this.heardAtMs = nowMs;
   }
 

@@ -35,6 +35,8 @@ export class InstanceRecord {
   isSuspect = false;
   /** When it became suspect, or 0. */
   suspectSinceMs = 0;
+  /** How often replicas took it over from one that died: each time by one. */
+  adoption = 0;
   group: RecordLeases;
   /** True once it was removed. */
   isGone = false;
@@ -54,6 +56,11 @@ export class InstanceRecord {
     this.operatorRevision = operator.revision;
     this.isDraining = operator.isDraining;
     this.#endpoint = new ServedEndpoint(instance, stateOf(this), operator.revision);
+  }
+
+  /** Whether this replica keeps its lease. */
+  get isOwn(): boolean {
+    return this.group.ownerId === "";
   }
 
   get id(): InstanceId {

@@ -20,6 +20,8 @@ function newRegistry(limits = DEFAULT_REGISTRY_LIMITS): Registry {
       removed: ({ instance }, reason) =>
         changes.push(`-${instance.id} ${instance.registrationId} ${reason}`),
       serviceChanged: ({ defaults }) => changes.push(`policy ${defaults?.policy}`),
+      written: () => undefined,
+      handedOver: () => undefined,
     },
     limits,
   );

@@ -19,17 +19,9 @@ import { type Fence, Fences } from "./fences.ts";
 import { isPlausibleHlc, nextHlc } from "./hlc.ts";
 import { LeaseWheel } from "./lease.ts";
 import { InstanceRecord, type RecordLeases, type RegisteredService } from "./record.ts";
-import { ServiceEntry, sameDefaults } from "./service-entry.ts";
-
-/** Learns what changed, at once and in order. */
-export interface RegistryListener {
-  upserted(record: InstanceRecord): void;
-  removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void;
-  serviceChanged(service: RegisteredService): void;
-}
-
-/** So long "nobody is there" is told apart from "nobody ever was". */
-const EMPTY_SERVICE_TTL_MS = 3_600_000;
+import type { RegistryListener } from "./registry-listener.ts";
+import { ServiceDirectory } from "./service-directory.ts";
+import { sameDefaults } from "./service-entry.ts";
 
 /** Whose lease; without a registrationId, whoever holds the id. */
 export interface LeaseKey {
@@ -46,9 +38,8 @@ export type LeaseResult = "renewed" | "not-found" | "superseded";
 
 /** Which instances exist. Deterministic: time comes as arguments, effects go to the listener. */
 export class Registry {
-  readonly services = new Map<ServiceKey, RegisteredService>();
-  /** The same by namespace and name, which are at hand where a key would have to be made. */
-  readonly #byName = new Map<string, Map<string, RegisteredService>>();
+  readonly #directory = new ServiceDirectory();
+  readonly services: ReadonlyMap<ServiceKey, RegisteredService> = this.#directory.byKey;
   readonly fences = new Fences();
   readonly leases = new LeaseWheel<InstanceRecord>();
   readonly #limits: RegistryLimits;
@@ -86,7 +77,7 @@ export class Registry {
     groupFor: (leaseMs: number) => RecordLeases,
     time: { readonly nowMs: number; readonly wallMs: number },
   ): RegisterResult {
-    const entry = this.#byName.get(input.instance.namespace)?.get(input.instance.service);
+    const entry = this.#directory.find(input.instance.namespace, input.instance.service);
     const key = entry?.key ?? serviceKey(input.instance.namespace, input.instance.service);
     const existing = entry?.records.get(input.instance.id);
     const registrationId =
@@ -107,10 +98,12 @@ export class Registry {
       this.remove(existing, "superseded", time.nowMs, time.wallMs);
     const generation = this.#generation(input.instance, existing, key, registrationId);
     const group = groupFor(input.instance.leaseMs);
-    const service = entry ?? this.#newService(key, input.instance);
+    const { namespace, service: name } = input.instance;
+    const service = entry ?? this.#directory.add(key, namespace, name);
     const instance = completed(input.instance, service, registrationId, generation);
     if (existing !== undefined && isSameProcess) {
-      return this.#replace(existing, instance, input.defaults, group);
+      this.replace(existing, instance, input.defaults, group);
+      return { kind: "registered", record: existing };
     }
     const hlc = this.#firstHlc(input, time.wallMs);
     // A new process starts undrained, under a revision that no agent has seen yet.
@@ -118,7 +111,7 @@ export class Registry {
     const operator = { revision, isDraining: false };
     const record = new InstanceRecord(service, instance, hlc, group, operator);
     record.defaults = input.defaults;
-    this.#insert(record);
+    this.insert(record);
     return { kind: "registered", record };
   }
 
@@ -155,7 +148,7 @@ export class Registry {
   setHealth(record: InstanceRecord, health: Health): void {
     if (record.instance.health === health) return;
     record.instance = { ...record.instance, health };
-    this.#changeCount++;
+    this.#wrote(record);
     if (record.refresh()) this.#listener.upserted(record);
   }
 
@@ -171,7 +164,7 @@ export class Registry {
     if (record.isDraining === isDraining) return record.operatorRevision;
     record.isDraining = isDraining;
     record.operatorRevision++;
-    this.#changeCount++;
+    this.#wrote(record);
     if (record.refresh()) this.#listener.upserted(record);
     return record.operatorRevision;
   }
@@ -187,89 +180,95 @@ export class Registry {
       hlc: this.#tick(wallMs),
       reason,
     };
+    this.removeBy(record, fence, nowMs);
+    return fence;
+  }
+
+  /** Removes what that fence ends: our own, or its owner's. */
+  removeBy(record: InstanceRecord, fence: Fence, nowMs: number): void {
+    const { service } = record;
     this.fences.add(fence, nowMs);
-    service.records.delete(instance.id);
+    service.records.delete(record.id);
     record.isGone = true;
     record.group.left();
     this.#instanceCount--;
     this.#changeCount++;
     if (service.records.size === 0) service.emptySinceMs = nowMs;
-    this.#listener.removed(record, reason, fence);
+    this.#listener.removed(record, fence.reason, fence);
     if (service.left(record)) this.#listener.serviceChanged(service);
-    return fence;
   }
 
-  /** Puts back what was on disk, without asking who is right: it was accepted before. */
-  restore(record: InstanceRecord): void {
-    this.#insert(record);
-  }
-
-  serviceFor(namespace: string, name: string): RegisteredService {
-    const key = serviceKey(namespace, name);
-    return this.services.get(key) ?? this.#newService(key, { namespace, service: name });
-  }
-
-  forgetOld(nowMs: number): void {
-    this.fences.forgetOlderThan(nowMs);
-    for (const service of this.services.values()) {
-      const isOld = service.emptySinceMs > 0 && nowMs - service.emptySinceMs > EMPTY_SERVICE_TTL_MS;
-      if (isOld && service.records.size === 0) this.#forget(service);
-    }
-  }
-
-  #forget({ key, namespace, name }: RegisteredService): void {
-    this.services.delete(key);
-    const siblings = this.#byName.get(namespace);
-    siblings?.delete(name);
-    if (siblings?.size === 0) this.#byName.delete(namespace);
-  }
-
-  #insert(record: InstanceRecord): void {
+  /** Puts in what was accepted before: by an earlier run, or by another replica. */
+  insert(record: InstanceRecord): void {
     const { service } = record;
     service.records.set(record);
     service.emptySinceMs = 0;
     record.group.add(record);
     this.#instanceCount++;
-    this.#changeCount++;
+    this.#wrote(record);
     if (service.joined(record)) this.#listener.serviceChanged(service);
     this.#listener.upserted(record);
   }
 
-  #replace(
+  /** The same process, as `group` has it now: attached anew, or at another replica. */
+  replace(
     record: InstanceRecord,
     instance: Instance,
     defaults: ServiceDefaults | undefined,
     group: RecordLeases,
-  ): RegisterResult {
+  ): void {
+    const wasOwn = record.isOwn;
     if (record.group !== group) {
       record.group.left();
       record.group = group;
       group.add(record);
     }
-    this.#changeCount++;
     const isChanged = record.replace(instance);
     const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
+    this.#wrote(record);
+    if (wasOwn && !record.isOwn) this.#listener.handedOver(record);
     if (!saysTheSame && record.service.refreshDefaults()) {
       this.#listener.serviceChanged(record.service);
     }
     if (isChanged) this.#listener.upserted(record);
-    return { kind: "registered", record };
+  }
+
+  /** What the owner of a record of another replica says beside its instance. */
+  setOwnersPart(
+    record: InstanceRecord,
+    part: {
+      readonly operatorRevision: number;
+      readonly isDraining: boolean;
+      readonly isSuspect: boolean;
+    },
+  ): void {
+    record.operatorRevision = part.operatorRevision;
+    record.isDraining = part.isDraining;
+    record.isSuspect = part.isSuspect;
+    if (record.refresh()) this.#listener.upserted(record);
+  }
+
+  serviceFor(namespace: string, name: string): RegisteredService {
+    return this.#directory.findOrAdd(namespace, name);
+  }
+
+  forgetOld(nowMs: number): void {
+    this.fences.forgetOlderThan(nowMs);
+    this.#directory.forgetOld(nowMs);
   }
 
   #setSuspect(record: InstanceRecord, isSuspect: boolean, sinceMs: number): void {
     record.isSuspect = isSuspect;
     record.suspectSinceMs = sinceMs;
+    this.#wrote(record);
     if (record.refresh()) this.#listener.upserted(record);
   }
 
-  #newService(key: ServiceKey, of: { namespace: string; service: string }): RegisteredService {
-    const service = new ServiceEntry<InstanceRecord>(key, of.namespace, of.service);
-    this.services.set(key, service);
-    const siblings = this.#byName.get(of.namespace);
-    if (siblings === undefined) this.#byName.set(of.namespace, new Map([[of.service, service]]));
-    else siblings.set(of.service, service);
-    return service;
+  #wrote(record: InstanceRecord): void {
+    if (!record.isOwn) return;
+    this.#changeCount++;
+    this.#listener.written(record);
   }
 
   #tick(wallMs: number): number {
