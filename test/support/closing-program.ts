@@ -12,6 +12,13 @@ const mesh = await Mesh.connect({ controlPlane: [process.argv[2] ?? ""], subscri
 await mesh.register({ service: "mine", port });
 (await mesh.pick("mine")).end("success");
 process.stdout.write(`${await (await mesh.fetch("http://mine.weir/")).text()}\n`);
+// Nobody answers there, and it is given up long before its own time is over.
+const nowhere = Mesh.connect({ controlPlane: ["127.0.0.1:1"], signal: AbortSignal.timeout(50) });
+await nowhere.catch(() => undefined);
+const aborted = new AbortController();
+const late = mesh.register({ service: "late", port: 1 }, { signal: aborted.signal });
+aborted.abort();
+await late.catch(() => undefined);
 const client = new HealthClient("weir:mine", credentials.createInsecure());
 await new Promise((resolve) => {
   const deadline = Date.now() + 200;

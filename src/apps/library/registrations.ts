@@ -27,7 +27,8 @@ export class Registrations {
   readonly #plane: DataPlane;
   readonly #world: RegistrationsWorld;
   readonly #open = new Map<string, Registration>();
-  readonly #waiting = new Map<string, (view: KeptView) => void>();
+  /** Who waits for a first answer, and how to stop it. */
+  readonly #waiting = new Map<string, { hear(view: KeptView): void; cancel(): void }>();
 
   constructor(plane: DataPlane, world: RegistrationsWorld) {
     this.#plane = plane;
@@ -49,13 +50,15 @@ export class Registrations {
     } catch (error) {
       await this.#forget(key);
       throw error;
+    } finally {
+      this.#stopWaiting(key);
     }
   }
 
   /** Told by the data plane of every change. */
   changed(view: KeptView): void {
     this.#open.get(view.key)?.changed(view);
-    this.#waiting.get(view.key)?.(view);
+    this.#waiting.get(view.key)?.hear(view);
   }
 
   /** Drains and deregisters everything, together. @param budgetMs for the drains. */
@@ -65,20 +68,19 @@ export class Registrations {
 
   #registered(local: LocalInstance): Promise<void> {
     const { key } = local;
-    return new Promise<void>((resolve, reject) => {
-      const cancel = this.#world.clock.after(REGISTER_TIMEOUT_MS, () => {
-        this.#waiting.delete(key);
-        reject(registerTimeout(key, this.#plane.connection.problem));
-      });
-      this.#waiting.set(key, (view) => {
-        if (view.status !== "registered" && !FINAL.has(view.status)) return;
-        cancel();
-        this.#waiting.delete(key);
-        if (view.status === "registered") resolve();
-        else reject(refusal(view));
-      });
-      this.#plane.add(local);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const cancel = this.#world.clock.after(REGISTER_TIMEOUT_MS, () => {
+      reject(registerTimeout(key, this.#plane.connection.problem));
     });
+    this.#waiting.set(key, {
+      cancel,
+      hear(view) {
+        if (view.status === "registered") resolve();
+        else if (FINAL.has(view.status)) reject(refusal(view));
+      },
+    });
+    this.#plane.add(local);
+    return promise;
   }
 
   async #remove(
@@ -91,8 +93,13 @@ export class Registrations {
     return report;
   }
 
-  async #forget(key: string): Promise<void> {
+  /** Its timer must not outlive the answer, or the mesh. */
+  #stopWaiting(key: string): void {
+    this.#waiting.get(key)?.cancel();
     this.#waiting.delete(key);
+  }
+
+  async #forget(key: string): Promise<void> {
     this.#open.delete(key);
     await this.#plane.remove(key);
   }
