@@ -1,67 +1,16 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { FakeLog, streamEnd } from "../../test/support/fake-streams.ts";
+import { startedLoop } from "../../test/support/connection-loop.ts";
+import { streamEnd } from "../../test/support/fake-streams.ts";
 import { seededRandom } from "../../test/support/seeded-random.ts";
-import type { Random } from "../core/model/random.ts";
 import {
   CONNECT_WATCHDOG_MS,
-  type ConnectionEvents,
-  ConnectionLoop,
   DRAIN_SPREAD_MS,
   HEALTHY_AFTER_MS,
   REFUSED_RETRY_MS,
 } from "./connection-loop.ts";
 
-/** The longest wait that full jitter can choose, so that every bound shows. */
-const longest: Random = () => 0.999_999;
-
-class Opened {
-  readonly address: string;
-  readonly events: ConnectionEvents;
-  isClosed = false;
-
-  constructor(address: string, events: ConnectionEvents) {
-    this.address = address;
-    this.events = events;
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-}
-
-function started(addresses: readonly string[] = ["one:1"], random: Random = longest) {
-  const clock = new FakeClock();
-  const log = new FakeLog();
-  const opened: Opened[] = [];
-  let lost = 0;
-  const loop = new ConnectionLoop({
-    purpose: "test",
-    addresses,
-    clock,
-    random,
-    log,
-    silenceFactor: 2.5,
-    open(address, events) {
-      const connection = new Opened(address, events);
-      opened.push(connection);
-      return connection;
-    },
-    lost: () => {
-      lost++;
-    },
-  });
-  loop.start();
-  const last = () => {
-    const connection = opened.at(-1);
-    if (connection === undefined) throw new Error("nothing was opened");
-    return connection;
-  };
-  return { clock, log, opened, loop, last, lostCount: () => lost };
-}
-
 test("a server that never answers is given up after 5 s, and the next address is tried", () => {
-  const { clock, opened } = started(["one:1", "two:2"]);
+  const { clock, opened } = startedLoop(["one:1", "two:2"]);
   clock.advance(CONNECT_WATCHDOG_MS - 1);
   expect(opened).toHaveLength(1);
   expect(opened[0]?.isClosed).toBe(false);
@@ -73,8 +22,8 @@ test("a server that never answers is given up after 5 s, and the next address is
 });
 
 test("silence for two and a half heartbeats is death, any message is life", () => {
-  const { clock, last, opened, lostCount } = started();
-  last().events.welcomed("r1", 10_000);
+  const { clock, last, opened, lostCount } = startedLoop();
+  last().events.welcomed("r1", 10_000, []);
   clock.advance(24_999);
   last().events.alive();
   clock.advance(24_999);
@@ -85,7 +34,7 @@ test("silence for two and a half heartbeats is death, any message is life", () =
 });
 
 test("waits double from 0.2 s to 10 s, with full jitter", () => {
-  const { clock, opened, last } = started();
+  const { clock, opened, last } = startedLoop();
   const waits: number[] = [];
   for (let i = 0; i < 9; i++) {
     last().events.ended(streamEnd(14));
@@ -106,12 +55,12 @@ test.each([
 ])(
   "after three failures and a connection of $heldMs ms the wait is $nextWaitMs ms: $because",
   ({ heldMs, nextWaitMs }) => {
-    const { clock, opened, last } = started();
+    const { clock, opened, last } = startedLoop();
     for (let i = 0; i < 3; i++) {
       last().events.ended(streamEnd(14));
       clock.advance(1_600);
     }
-    last().events.welcomed("r1", 100_000);
+    last().events.welcomed("r1", 100_000, []);
     clock.advance(heldMs);
     last().events.ended(streamEnd(14));
     const count = opened.length;
@@ -123,7 +72,7 @@ test.each([
 );
 
 test.each([1, 2, 8, 13, 14])("status %i is retried at once", (code) => {
-  const { clock, opened, last, log } = started();
+  const { clock, opened, last, log } = startedLoop();
   last().events.ended(streamEnd(code));
   clock.advance(200);
   expect(opened).toHaveLength(2);
@@ -131,7 +80,7 @@ test.each([1, 2, 8, 13, 14])("status %i is retried at once", (code) => {
 });
 
 test.each([3, 5, 7, 16])("status %i is retried slowly, loudly and for ever", (code) => {
-  const { clock, opened, last, log } = started();
+  const { clock, opened, last, log } = startedLoop();
   for (let attempt = 1; attempt <= 3; attempt++) {
     last().events.ended(streamEnd(code));
     clock.advance(REFUSED_RETRY_MS - 1);
@@ -145,7 +94,7 @@ test.each([3, 5, 7, 16])("status %i is retried slowly, loudly and for ever", (co
 });
 
 test("a server's RetryInfo is the shortest wait", () => {
-  const { clock, opened, last } = started();
+  const { clock, opened, last } = startedLoop();
   last().events.ended(streamEnd(8, { retryAfterMs: 3_000 }));
   clock.advance(2_999);
   expect(opened).toHaveLength(1);
@@ -159,9 +108,9 @@ test.each([
 ])(
   "a drain with 4 s to wait is followed within $latestMs ms: $because",
   ({ addresses, latestMs }) => {
-    const { clock, opened, last } = started(addresses);
+    const { clock, opened, last } = startedLoop(addresses);
     const first = last();
-    first.events.welcomed("r1", 10_000);
+    first.events.welcomed("r1", 10_000, []);
     first.events.drained(4_000, "restart");
     expect(first.isClosed).toBe(true);
     clock.advance(latestMs - 2);
@@ -173,19 +122,19 @@ test.each([
 );
 
 test("what an abandoned connection still says changes nothing", () => {
-  const { clock, opened, loop } = started();
+  const { clock, opened, loop } = startedLoop();
   const first = opened[0];
   clock.advance(CONNECT_WATCHDOG_MS + 200);
-  first?.events.welcomed("late", 10_000);
+  first?.events.welcomed("late", 10_000, []);
   first?.events.ended(streamEnd(14));
   expect(loop.isConnected).toBe(false);
   expect(opened).toHaveLength(2);
-  opened[1]?.events.welcomed("r2", 10_000);
+  opened[1]?.events.welcomed("r2", 10_000, []);
   expect(loop.state).toMatchObject({ isConnected: true, replicaId: "r2", problem: "" });
 });
 
 test("one line a minute tells of a lost server, not one for each attempt", () => {
-  const { clock, log, last, opened } = started();
+  const { clock, log, last, opened } = startedLoop();
   last().events.ended(streamEnd(14, { message: "refused" }));
   clock.advance(59_000);
   expect(opened.length).toBeGreaterThan(4);
@@ -197,14 +146,14 @@ test("one line a minute tells of a lost server, not one for each attempt", () =>
 test("agents start at different addresses", () => {
   const addresses = ["one:1", "two:2", "three:3"];
   const firsts = Array.from({ length: 40 }, (_, seed) => {
-    return started(addresses, seededRandom(seed)).last().address;
+    return startedLoop(addresses, seededRandom(seed)).last().address;
   });
   expect(new Set(firsts).size).toBe(3);
 });
 
 test("after a stop nothing is opened", () => {
-  const { clock, opened, loop, last } = started();
-  last().events.welcomed("r1", 10_000);
+  const { clock, opened, loop, last } = startedLoop();
+  last().events.welcomed("r1", 10_000, []);
   loop.stop();
   clock.advance(100_000);
   expect(opened).toHaveLength(1);

@@ -1,8 +1,11 @@
 import type { Random } from "../core/model/random.ts";
 import { fullJitterMs } from "../core/resilience/backoff.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Destination, ReplicaAddress } from "../ports/destination.ts";
 import type { Log } from "../ports/log.ts";
+import type { NameResolver } from "../ports/name-resolver.ts";
 import type { StreamEnd } from "../ports/stream-end.ts";
+import { hostToResolve, placeOf, type ReplicaList } from "./replica-list.ts";
 
 /** A frozen server accepts connections and never answers: 5 s are long for any answer, short for a person. */
 export const CONNECT_WATCHDOG_MS = 5_000;
@@ -27,8 +30,8 @@ const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 16]);
 
 /** What a loop hears of the connection it opened. */
 export interface ConnectionEvents {
-  /** The server answered, and promises a sign of life every `lifeEveryMs`. */
-  welcomed(replicaId: string, lifeEveryMs: number): void;
+  /** The server answered, promises a sign of life every `lifeEveryMs`, and tells which replicas there are. */
+  welcomed(replicaId: string, lifeEveryMs: number, replicas: readonly ReplicaAddress[]): void;
   /** Any message. */
   alive(): void;
   /** The server asks to go elsewhere. */
@@ -39,14 +42,16 @@ export interface ConnectionEvents {
 export interface ConnectionLoopOptions {
   /** For logs: what the connection is for, for example `watch`. */
   readonly purpose: string;
-  /** Tried in a random order, so that a fleet spreads over the servers. */
-  readonly addresses: readonly string[];
+  /** Where to go; an agent's loops share it, so that what one learns helps the other. */
+  readonly replicas: ReplicaList;
+  /** Without it, names are left to `open`. */
+  readonly resolver?: NameResolver | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Silence is death after this many times what the server promised. */
   readonly silenceFactor: number;
-  readonly open: (address: string, events: ConnectionEvents) => { close(): void };
+  readonly open: (destination: Destination, events: ConnectionEvents) => { close(): void };
   /** Called when the connection is gone, before the next attempt. */
   readonly lost: () => void;
   /** Told of each welcome and of each failure. */
@@ -56,6 +61,7 @@ export interface ConnectionLoopOptions {
 /** How a connection stands, for people. */
 export interface ConnectionState {
   readonly isConnected: boolean;
+  /** As it was configured or told. */
   readonly address: string;
   readonly replicaId: string;
   /** Of the last failure; `""` when there was none since the last welcome. */
@@ -72,19 +78,21 @@ export interface ConnectionNews extends ConnectionState {
 
 /**
  * Keeps one connection to the control plane, for ever: a watchdog for servers that never
- * answer, an eye on silence, waits with full jitter between failures, and the next address
+ * answer, an eye on silence, waits with full jitter between failures, and another replica
  * after each.
  *
  *   idle -> connecting -welcomed-> connected
  *             |  5 s, end            |  silence, end, drain
  *             v                      v
- *           waiting <----------------+   then connecting, to the next address
+ *           waiting <----------------+   then connecting, to the next replica
  */
 export class ConnectionLoop {
   readonly #options: ConnectionLoopOptions;
-  readonly #addresses: string[];
-  #index = 0;
+  #destination: Destination;
   #failures = 0;
+  /** Attempts in a row that were refused; and that failed, whatever the reason. */
+  #refusedInARow = 0;
+  #failedInARow = 0;
   #attempt = 0;
   #connection: { close(): void } | undefined;
   #welcomedAtMs: number | undefined;
@@ -97,13 +105,13 @@ export class ConnectionLoop {
 
   constructor(options: ConnectionLoopOptions) {
     this.#options = options;
-    this.#addresses = shuffled(options.addresses, options.random);
+    this.#destination = options.replicas.next();
   }
 
   get state(): ConnectionState {
     return {
       isConnected: this.#welcomedAtMs !== undefined,
-      address: this.#address,
+      address: this.#destination.name,
       replicaId: this.#replicaId,
       problem: this.#problem,
     };
@@ -128,18 +136,48 @@ export class ConnectionLoop {
     this.#disconnect();
   }
 
-  get #address(): string {
-    return this.#addresses[this.#index % this.#addresses.length] ?? "";
+  /** Everybody was tried since the last welcome. */
+  get #isRoundOver(): boolean {
+    return this.#failedInARow >= this.#options.replicas.size;
   }
 
   #connect(): void {
+    const { replicas, resolver } = this.#options;
     const attempt = ++this.#attempt;
-    const isCurrent = () => attempt === this.#attempt;
+    const isCurrent = () => attempt === this.#attempt && !this.#isStopped;
     this.#setTimer(CONNECT_WATCHDOG_MS, () =>
       this.#failed(`no answer within ${CONNECT_WATCHDOG_MS / 1000} s`),
     );
-    const connection = this.#options.open(this.#address, {
-      welcomed: (replicaId, lifeEveryMs) => isCurrent() && this.#welcomed(replicaId, lifeEveryMs),
+    const wanted = replicas.next();
+    this.#destination = wanted;
+    const host = resolver && hostToResolve(wanted.name);
+    if (host === undefined) {
+      this.#open(wanted);
+      return;
+    }
+    // Asked for each attempt: a name that leads elsewhere by now is followed.
+    resolver?.addresses(host).then(
+      (addresses) => {
+        if (!isCurrent()) return;
+        replicas.resolved(wanted.name, addresses);
+        this.#open(replicas.next(wanted.name));
+      },
+      (error: Error) => {
+        if (!isCurrent()) return;
+        if (wanted.address === wanted.name) this.#failed(`${host}: ${error.message}`);
+        else this.#open(wanted);
+      },
+    );
+  }
+
+  #open(destination: Destination): void {
+    this.#destination = destination;
+    const attempt = this.#attempt;
+    const isCurrent = () => attempt === this.#attempt;
+    const connection = this.#options.open(destination, {
+      welcomed: (replicaId, lifeEveryMs, replicas) => {
+        if (isCurrent()) this.#welcomed(replicaId, lifeEveryMs, replicas);
+      },
       alive: () => isCurrent() && this.#alive(),
       drained: (retryAfterMs, reason) => isCurrent() && this.#drained(retryAfterMs, reason),
       ended: (end) => isCurrent() && this.#ended(end),
@@ -149,17 +187,19 @@ export class ConnectionLoop {
     else connection.close();
   }
 
-  #welcomed(replicaId: string, lifeEveryMs: number): void {
-    this.#welcomedAtMs = this.#options.clock.nowMs();
+  #welcomed(replicaId: string, lifeEveryMs: number, told: readonly ReplicaAddress[]): void {
+    const { clock, log, purpose, replicas, silenceFactor } = this.#options;
+    this.#welcomedAtMs = clock.nowMs();
     this.#replicaId = replicaId;
     this.#problem = "";
-    this.#lifeTimeoutMs = lifeEveryMs * this.#options.silenceFactor;
+    this.#refusedInARow = 0;
+    this.#failedInARow = 0;
+    this.#lifeTimeoutMs = lifeEveryMs * silenceFactor;
     this.#alive();
-    const { log, purpose } = this.#options;
-    log.info(
-      { purpose, address: this.#address, replica: replicaId },
-      "connected to the control plane",
-    );
+    replicas.welcomed(this.#destination, replicaId);
+    replicas.told(told);
+    const address = placeOf(this.#destination);
+    log.info({ purpose, address, replica: replicaId }, "connected to the control plane");
     this.#options.onNews?.({ ...this.state, isRefused: false, reason: "" });
   }
 
@@ -171,61 +211,64 @@ export class ConnectionLoop {
   }
 
   #drained(retryAfterMs: number, reason: string): void {
-    const { log, purpose, random } = this.#options;
-    log.info(
-      { purpose, address: this.#address, retryAfterMs, reason },
-      "the control plane asks to go elsewhere",
-    );
-    const isAlone = this.#addresses.length === 1;
+    const { log, purpose, random, replicas } = this.#options;
+    const fields = { purpose, address: placeOf(this.#destination), retryAfterMs, reason };
+    log.info(fields, "the control plane asks to go elsewhere");
+    const isAlone = replicas.size === 1;
     this.#failures = 0;
     this.#problem = reason;
     this.#disconnect();
-    this.#index++;
+    replicas.failed(this.#destination);
     this.#wait((isAlone ? retryAfterMs : 0) + random() * DRAIN_SPREAD_MS);
   }
 
   /** A status of CANCELLED is not ours: we do not listen to what we cancel. It is a lost connection. */
   #ended({ code, reason, message, retryAfterMs }: StreamEnd): void {
-    const isRefused = REFUSALS.has(code);
     this.#failed(message === "" ? `the stream ended with status ${code}` : message, {
-      isRefused,
+      isRefused: REFUSALS.has(code),
       reason,
-      retryAfterMs: isRefused ? Math.max(retryAfterMs ?? 0, REFUSED_RETRY_MS) : retryAfterMs,
+      retryAfterMs,
     });
   }
 
-  #failed(
-    problem: string,
-    {
-      isRefused = false,
-      reason = "",
-      retryAfterMs,
-    }: { isRefused?: boolean; reason?: string; retryAfterMs?: number | undefined } = {},
-  ): void {
+  #failed(problem: string, details: FailureDetails = NO_DETAILS): void {
     if (this.#isStopped) {
       this.#disconnect();
       return;
     }
-    const { clock, random, log, purpose } = this.#options;
+    const { clock, random, replicas } = this.#options;
+    const { reason } = details;
     const heldMs = this.#welcomedAtMs === undefined ? 0 : clock.nowMs() - this.#welcomedAtMs;
     if (heldMs >= HEALTHY_AFTER_MS) this.#failures = 0;
-    const address = this.#address;
+    const destination = this.#destination;
     this.#disconnect();
-    this.#index++;
+    this.#failedInARow++;
+    this.#refusedInARow = details.isRefused ? this.#refusedInARow + 1 : 0;
+    // One replica that refuses says nothing of the others.
+    const isRefused = this.#refusedInARow >= replicas.size;
+    replicas.failed(destination);
     const jitterMs = fullJitterMs(this.#failures, random);
     this.#failures = Math.min(this.#failures + 1, MAX_FAILURES);
-    const waitMs = Math.round((retryAfterMs ?? 0) + jitterMs);
-    const nowMs = clock.nowMs();
-    const isNews = heldMs > 0 || nowMs - this.#warnedAtMs >= WARN_EVERY_MS;
-    if (isNews) this.#warnedAtMs = nowMs;
+    const askedMs = this.#isRoundOver ? (details.retryAfterMs ?? 0) : 0;
+    const leastMs = Math.max(askedMs, isRefused ? REFUSED_RETRY_MS : 0);
+    const waitMs = Math.round(leastMs + jitterMs);
     this.#problem = problem;
-    const fields = { purpose, address, problem, retryInMs: waitMs };
+    const fields = { address: placeOf(destination), problem, retryInMs: waitMs };
+    this.#report(fields, isRefused, heldMs > 0);
+    this.#wait(waitMs);
+    this.#options.onNews?.({ ...this.state, address: destination.name, isRefused, reason });
+  }
+
+  #report(failure: object, isRefused: boolean, hasHeld: boolean): void {
+    const { clock, log, purpose } = this.#options;
+    const fields = { purpose, ...failure };
+    const nowMs = clock.nowMs();
+    const isNews = hasHeld || (this.#isRoundOver && nowMs - this.#warnedAtMs >= WARN_EVERY_MS);
+    if (isNews) this.#warnedAtMs = nowMs;
     if (isRefused)
       log.error(fields, "the control plane refuses this agent; repair its configuration");
     else if (isNews) log.warn(fields, "lost the control plane; serving what is known");
     else log.debug(fields, "the control plane is still away");
-    this.#wait(waitMs);
-    this.#options.onNews?.({ ...this.state, address, isRefused, reason });
   }
 
   #disconnect(): void {
@@ -248,9 +291,6 @@ export class ConnectionLoop {
   }
 }
 
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  return items
-    .map((item) => ({ item, order: random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ item }) => item);
-}
+type FailureDetails = Pick<StreamEnd, "reason" | "retryAfterMs"> & { readonly isRefused: boolean };
+
+const NO_DETAILS: FailureDetails = { isRefused: false, reason: "", retryAfterMs: undefined };

@@ -6,6 +6,7 @@ import type { AttachSource } from "../ports/attach-source.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LastKnownGood } from "../ports/last-known-good.ts";
 import type { Log } from "../ports/log.ts";
+import type { NameResolver } from "../ports/name-resolver.ts";
 import type { Prober } from "../ports/prober.ts";
 import type { WatchSource } from "../ports/watch-source.ts";
 import { AccessLog, type AccessLogMode } from "./access-log.ts";
@@ -16,6 +17,7 @@ import { HealthMonitor } from "./health-monitor.ts";
 import type { KeptView } from "./kept-instance.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import { RegistrationKeeper } from "./registration-keeper.ts";
+import { ReplicaList } from "./replica-list.ts";
 import { RequestPath } from "./request-path.ts";
 import { ServiceTable } from "./service-table.ts";
 import { type DataPlaneConfig, settingsFor } from "./settings.ts";
@@ -32,6 +34,8 @@ export interface DataPlaneWorld {
   readonly newId: () => string;
   readonly watchSource: WatchSource;
   readonly attachSource: AttachSource;
+  /** Without it, names are left to the sources. */
+  readonly nameResolver?: NameResolver;
   readonly prober: Prober;
   readonly lastKnownGood: LastKnownGood;
   /** Connections to that process are of no use any more. */
@@ -64,6 +68,7 @@ export class DataPlane {
   readonly #world: DataPlaneWorld;
   readonly #saver: StateSaver;
   readonly #monitor: HealthMonitor;
+  readonly #replicas: ReplicaList;
   #watch: EndpointWatch | undefined;
   #keeper: RegistrationKeeper | undefined;
 
@@ -72,6 +77,7 @@ export class DataPlane {
     const { clock, random, log, prober, lastKnownGood } = world;
     this.#options = options;
     this.#world = world;
+    this.#replicas = new ReplicaList(config.controlPlane, random);
     this.table = this.#newTable();
     const content = () => this.table.saved();
     this.#saver = new StateSaver({ store: lastKnownGood, clock, log, content });
@@ -176,10 +182,11 @@ export class DataPlane {
 
   #newWatch(): EndpointWatch {
     const { config, id, onConnection } = this.#options;
-    const { clock, random, log, softwareVersion, watchSource } = this.#world;
+    const { clock, random, log, softwareVersion, watchSource, nameResolver } = this.#world;
     return new EndpointWatch({
       source: watchSource,
-      addresses: config.controlPlane,
+      replicas: this.#replicas,
+      ...(nameResolver && { resolver: nameResolver }),
       hello: { agentId: id(), isDataPlane: true, locality: config.locality, softwareVersion },
       services: this.table,
       clock,
@@ -190,11 +197,12 @@ export class DataPlane {
   }
 
   #newKeeper(): RegistrationKeeper {
-    const { config, id, onRegistration } = this.#options;
-    const { clock, random, log, softwareVersion, attachSource, newId } = this.#world;
+    const { id, onRegistration } = this.#options;
+    const { clock, random, log, softwareVersion, attachSource, newId, nameResolver } = this.#world;
     return new RegistrationKeeper({
       source: attachSource,
-      addresses: config.controlPlane,
+      replicas: this.#replicas,
+      ...(nameResolver && { resolver: nameResolver }),
       clientId: id(),
       softwareVersion,
       newId,

@@ -16,6 +16,7 @@ import { NO_LOCALITY } from "../core/model/instance.ts";
 import { serviceKey } from "../core/model/names.ts";
 import { ACK_DELAY_MS } from "./acknowledger.ts";
 import { EndpointWatch, MISMATCH_RETRY_MS } from "./endpoint-watch.ts";
+import { ReplicaList } from "./replica-list.ts";
 import { ServiceTable } from "./service-table.ts";
 import type { ServiceSettings } from "./upstream-service.ts";
 
@@ -46,7 +47,7 @@ function watching(options: { wantsAll?: boolean; services?: string[] } = {}) {
   });
   const watch = new EndpointWatch({
     source,
-    addresses: ["one:1"],
+    replicas: new ReplicaList(["one:1"], () => 0),
     hello: { agentId: "a1", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
     services: table,
     clock,

@@ -2,9 +2,7 @@ import type { ApplyResult } from "../core/discovery/apply-result.ts";
 import type { EndpointsUpdate, InFlightReport, Update } from "../core/discovery/update.ts";
 import type { Endpoint } from "../core/model/endpoint.ts";
 import { type ServiceKey, serviceKey, splitServiceKey } from "../core/model/names.ts";
-import type { Random } from "../core/model/random.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
+import type { Destination } from "../ports/destination.ts";
 import type {
   AgentHello,
   ServiceSubscription,
@@ -16,6 +14,7 @@ import { Acknowledger } from "./acknowledger.ts";
 import {
   type ConnectionEvents,
   ConnectionLoop,
+  type ConnectionLoopOptions,
   type ConnectionNews,
   type ConnectionState,
 } from "./connection-loop.ts";
@@ -50,14 +49,11 @@ export interface WatchedServices {
   drainingOf(key: ServiceKey): readonly Endpoint[];
 }
 
-export interface EndpointWatchOptions {
+export interface EndpointWatchOptions
+  extends Pick<ConnectionLoopOptions, "replicas" | "resolver" | "clock" | "random" | "log"> {
   readonly source: WatchSource;
-  readonly addresses: readonly string[];
   readonly hello: AgentHello;
   readonly services: WatchedServices;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
   /** Told of each welcome and of each failure. */
   readonly onConnection?: (news: ConnectionNews) => void;
 }
@@ -88,12 +84,13 @@ export class EndpointWatch {
     this.#acks = new Acknowledger(options.clock, (acks) => this.#stream?.acknowledge(acks));
     this.#loop = new ConnectionLoop({
       purpose: "watch",
-      addresses: options.addresses,
+      replicas: options.replicas,
+      resolver: options.resolver,
       clock: options.clock,
       random: options.random,
       log: options.log,
       silenceFactor: SILENCE_FACTOR,
-      open: (address, events) => this.#open(address, events),
+      open: (destination, events) => this.#open(destination, events),
       lost: () => this.#lost(),
       onNews: options.onConnection,
     });
@@ -144,12 +141,12 @@ export class EndpointWatch {
     this.#stream?.reportInFlight([reportOf(key, endpoint, 0)]);
   }
 
-  #open(address: string, events: ConnectionEvents): { close(): void } {
+  #open(destination: Destination, events: ConnectionEvents): { close(): void } {
     const { source, hello } = this.#options;
-    const stream = source.open(address, hello, {
+    const stream = source.open(destination, hello, {
       welcome: (welcome) => {
         this.#stream = stream;
-        events.welcomed(welcome.replicaId, welcome.heartbeatIntervalMs);
+        events.welcomed(welcome.replicaId, welcome.heartbeatIntervalMs, welcome.replicas);
         this.#welcomed(welcome);
       },
       update: (update) => {

@@ -6,6 +6,7 @@ import type { InstanceId } from "../core/model/names.ts";
 import { GOODBYE_MS } from "./goodbyes.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import { RegistrationKeeper } from "./registration-keeper.ts";
+import { ReplicaList } from "./replica-list.ts";
 
 const KEY = "default/orders/orders-1";
 
@@ -44,7 +45,7 @@ function keeping(instances: LocalInstance[] = [local("orders-1")]) {
   let ids = 0;
   const keeper = new RegistrationKeeper({
     source,
-    addresses: ["one:1"],
+    replicas: new ReplicaList(["one:1"], () => 0),
     clientId: "agent-1",
     softwareVersion: "1",
     newId: () => `p${++ids}`,

@@ -1,5 +1,4 @@
 import type { Health } from "../core/model/instance.ts";
-import type { Random } from "../core/model/random.ts";
 import type {
   AttachNotice,
   AttachSession,
@@ -7,9 +6,12 @@ import type {
   LeaseName,
   RegistrationResult,
 } from "../ports/attach-source.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
-import { type ConnectionEvents, ConnectionLoop } from "./connection-loop.ts";
+import type { Destination } from "../ports/destination.ts";
+import {
+  type ConnectionEvents,
+  ConnectionLoop,
+  type ConnectionLoopOptions,
+} from "./connection-loop.ts";
 import { Goodbyes } from "./goodbyes.ts";
 import {
   END_ADVICE,
@@ -40,16 +42,13 @@ const MIN_BEAT_MS = 500;
 /** INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED: somebody has to repair something. */
 const WRONG: ReadonlySet<number> = new Set([3, 7, 16]);
 
-export interface RegistrationKeeperOptions {
+export interface RegistrationKeeperOptions
+  extends Pick<ConnectionLoopOptions, "replicas" | "resolver" | "clock" | "random" | "log"> {
   readonly source: AttachSource;
-  readonly addresses: readonly string[];
   readonly clientId: string;
   readonly softwareVersion: string;
   /** A registration id for each instance: new at each start, 1..64 characters. */
   readonly newId: () => string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
   /** Told of every change of an instance's status. */
   readonly onChange?: (instance: KeptView) => void;
 }
@@ -76,12 +75,13 @@ export class RegistrationKeeper {
     this.#goodbyes = new Goodbyes(options.clock);
     this.#loop = new ConnectionLoop({
       purpose: "attach",
-      addresses: options.addresses,
+      replicas: options.replicas,
+      resolver: options.resolver,
       clock: options.clock,
       random: options.random,
       log: options.log,
       silenceFactor: SILENCE_FACTOR,
-      open: (address, events) => this.#open(address, events),
+      open: (destination, events) => this.#open(destination, events),
       lost: () => this.#lost(),
     });
   }
@@ -149,15 +149,15 @@ export class RegistrationKeeper {
     return answer;
   }
 
-  #open(address: string, events: ConnectionEvents): { close(): void } {
+  #open(destination: Destination, events: ConnectionEvents): { close(): void } {
     const { source, clientId, softwareVersion } = this.#options;
     const session = source.open(
-      address,
+      destination,
       { clientId, softwareVersion },
       {
-        welcome: ({ replicaId, renewIntervalMs }) => {
+        welcome: ({ replicaId, renewIntervalMs, replicas }) => {
           this.#session = session;
-          events.welcomed(replicaId, renewIntervalMs);
+          events.welcomed(replicaId, renewIntervalMs, replicas);
           this.#beatEveryMs = renewIntervalMs;
           this.#scheduleBeat();
           this.#registerAway();

@@ -1,6 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
+import type { NameResolver } from "../ports/name-resolver.ts";
 
 /** How long an answer is used without asking again: a container that comes back has a new address. */
 const FRESH_MS = 5_000;
@@ -122,7 +123,16 @@ export class HostLookup {
 }
 
 /** One for the process, as its threads are. */
-export const { lookup: lookupHost } = new HostLookup({
+const shared = new HostLookup({
   resolve: (host) => lookup(host, { all: true }),
   nowMs: () => performance.now(),
 });
+
+export const { lookup: lookupHost } = shared;
+
+/** The system's resolver for those who choose among a name's addresses themselves. */
+export const systemNameResolver: NameResolver = {
+  async addresses(host) {
+    return (await shared.addresses(host)).map(({ address }) => address);
+  },
+};

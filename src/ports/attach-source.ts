@@ -1,4 +1,5 @@
 import type { Health, Instance, ServiceDefaults } from "../core/model/instance.ts";
+import type { Destination, ReplicaAddress } from "./destination.ts";
 import type { StreamEnd } from "./stream-end.ts";
 
 /** Names one registration of an instance. */
@@ -50,6 +51,8 @@ export interface AttachListener {
     readonly sessionId: string;
     readonly replicaId: string;
     readonly renewIntervalMs: number;
+    /** The replicas that this one knows of; empty when it does not say. */
+    readonly replicas: readonly ReplicaAddress[];
   }): void;
   /** @param requestId as given to `register`; the results are in the order of its registrations. */
   registered(requestId: number, results: readonly RegistrationResult[]): void;
@@ -75,9 +78,8 @@ export interface AttachSession {
 
 /** Opens Attach sessions. */
 export interface AttachSource {
-  /** @param address `host:port` or `unix:/path`. */
   open(
-    address: string,
+    destination: Destination,
     hello: { readonly clientId: string; readonly softwareVersion: string },
     listener: AttachListener,
   ): AttachSession;

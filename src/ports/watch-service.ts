@@ -1,6 +1,7 @@
 import type { InFlightReport, ResourceAck, ResumeToken } from "../core/discovery/update.ts";
 import type { Locality } from "../core/model/instance.ts";
 import type { MeshError } from "../core/model/mesh-error.ts";
+import type { ReplicaAddress } from "./destination.ts";
 
 /** The server's end of a Watch stream, as the hub writes to it. */
 export interface WatchSink {
@@ -48,6 +49,8 @@ export interface WatchService {
   readonly replicaId: string;
   readonly epoch: number;
   readonly heartbeatIntervalMs: number;
+  /** The replicas that clients may go to, this one included; empty when nobody said where they are. */
+  readonly peers: () => readonly ReplicaAddress[];
   /** @throws MeshError LIMIT_REACHED or DRAINING. */
   open(hello: WatchHello, sink: WatchSink): WatchSession;
 }

@@ -1,5 +1,6 @@
 import type { InFlightReport, ResourceAck, ResumeToken, Update } from "../core/discovery/update.ts";
 import type { Locality } from "../core/model/instance.ts";
+import type { Destination, ReplicaAddress } from "./destination.ts";
 import type { StreamEnd } from "./stream-end.ts";
 
 /** How an agent introduces itself on a Watch stream. */
@@ -17,6 +18,8 @@ export interface WatchWelcome {
   /** Versions compare within one epoch. */
   readonly epoch: number;
   readonly heartbeatIntervalMs: number;
+  /** The replicas that this one knows of; empty when it does not say. */
+  readonly replicas: readonly ReplicaAddress[];
 }
 
 /** One service to watch, and what is held of it. */
@@ -52,6 +55,5 @@ export interface WatchStream {
 
 /** Opens Watch streams. */
 export interface WatchSource {
-  /** @param address `host:port` or `unix:/path`. */
-  open(address: string, hello: AgentHello, listener: WatchListener): WatchStream;
+  open(destination: Destination, hello: AgentHello, listener: WatchListener): WatchStream;
 }

@@ -13,6 +13,7 @@ import { connectApi } from "../../src/io/grpc/api-client.ts";
 import { grpcWatchSource } from "../../src/io/grpc/watch-client.ts";
 import type { WatchStream } from "../../src/ports/watch-source.ts";
 import { anInstance } from "../support/builders.ts";
+import { at } from "../support/fake-streams.ts";
 import { freePort } from "../support/free-port.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -71,7 +72,7 @@ function aWatcher(
   softwareVersion = "0.1.0",
 ): WatchStream {
   const hello = { agentId, isDataPlane: true, locality: NO_LOCALITY, softwareVersion };
-  const stream: WatchStream = grpcWatchSource().open(address, hello, {
+  const stream: WatchStream = grpcWatchSource().open(at(address), hello, {
     welcome: () =>
       stream.subscribe(false, [{ namespace: "default", service: "orders", resume: undefined }]),
     update: (update) => {

@@ -9,6 +9,7 @@ import { NO_LOCALITY, NO_METADATA } from "../../src/core/model/instance.ts";
 import type { InstanceId, RegistrationId } from "../../src/core/model/names.ts";
 import { CONNECT_WATCHDOG_MS } from "../../src/data-plane/connection-loop.ts";
 import { EndpointWatch } from "../../src/data-plane/endpoint-watch.ts";
+import { ReplicaList } from "../../src/data-plane/replica-list.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
 import { grpcAttachSource } from "../../src/io/grpc/attach-client.ts";
 import { grpcWatchSource } from "../../src/io/grpc/watch-client.ts";
@@ -16,7 +17,7 @@ import type { RegistrationResult } from "../../src/ports/attach-source.ts";
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
 import type { WatchStream } from "../../src/ports/watch-source.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { FakeLog } from "../support/fake-streams.ts";
+import { at, FakeLog } from "../support/fake-streams.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const WITHIN_MS = 10_000;
@@ -41,7 +42,7 @@ function watched(address: string, agentId = "agent-1") {
   const ends: StreamEnd[] = [];
   let epoch: number | undefined;
   const hello = { agentId, isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" };
-  const stream: WatchStream = grpcWatchSource().open(address, hello, {
+  const stream: WatchStream = grpcWatchSource().open(at(address), hello, {
     welcome: (welcome) => {
       epoch = welcome.epoch;
     },
@@ -64,7 +65,7 @@ function attached(address: string) {
   const results: RegistrationResult[] = [];
   let isWelcome = false;
   const session = grpcAttachSource().open(
-    address,
+    at(address),
     { clientId: "c", softwareVersion: "1" },
     {
       welcome: () => {
@@ -183,9 +184,10 @@ test("a frozen server is left after 5 s for one that answers, and its connection
   const clock = new FakeClock();
   // The first two numbers order the addresses: the frozen one comes first.
   const numbers = [0, 1];
+  const random = () => numbers.shift() ?? 0;
   const watch = new EndpointWatch({
     source: grpcWatchSource(),
-    addresses: [`127.0.0.1:${port}`, grpcAddress],
+    replicas: new ReplicaList([`127.0.0.1:${port}`, grpcAddress], random),
     hello: { agentId: "a", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
     services: {
       wantsAll: false,
@@ -197,7 +199,7 @@ test("a frozen server is left after 5 s for one that answers, and its connection
       drainingOf: () => [],
     },
     clock,
-    random: () => numbers.shift() ?? 0,
+    random,
     log: new FakeLog(),
   });
   watch.start();

@@ -12,6 +12,7 @@ import type { ControlPlaneAccessSettings } from "../../src/ports/control-plane-a
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
 import { type PairFiles, TestCa } from "../support/certificates.ts";
 import { quietLog } from "../support/control-plane.ts";
+import { at } from "../support/fake-streams.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 import { aSecureServer, type SecureServer } from "../support/secure-server.ts";
 
@@ -48,7 +49,7 @@ function watchEnd(address: string, settings: ControlPlaneAccessSettings): Promis
       locality: NO_LOCALITY,
       softwareVersion: "1",
     };
-    const stream = grpcWatchSource(accessOf(settings)).open(address, hello, {
+    const stream = grpcWatchSource(accessOf(settings)).open(at(address), hello, {
       welcome: () => undefined,
       update: () => undefined,
       heartbeat: () => undefined,
@@ -175,7 +176,7 @@ test("an attach session gets in by certificate, and a replaced one is used by th
   const source = grpcAttachSource(accessOf({ ca: ca.path, ...ca.issue() }));
   const welcome = await new Promise((resolve, reject) => {
     const hello = { clientId: "agent-1", softwareVersion: "1" };
-    const session = source.open(server.address, hello, {
+    const session = source.open(at(server.address), hello, {
       welcome: resolve,
       registered: () => undefined,
       deregistered: () => undefined,

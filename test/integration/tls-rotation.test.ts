@@ -12,6 +12,7 @@ import { systemClock } from "../../src/io/system-clock.ts";
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
 import { type PairFiles, TestCa } from "../support/certificates.ts";
 import { quietLog } from "../support/control-plane.ts";
+import { at } from "../support/fake-streams.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 import { aSecureServer, type SecureServer } from "../support/secure-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -87,7 +88,7 @@ async function openStream({ address }: SecureServer) {
       locality: NO_LOCALITY,
       softwareVersion: "1",
     };
-    const stream = grpcWatchSource(access).open(address, hello, {
+    const stream = grpcWatchSource(access).open(at(address), hello, {
       welcome: () => resolve(),
       update: () => undefined,
       heartbeat: () => undefined,

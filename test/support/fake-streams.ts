@@ -7,6 +7,7 @@ import type {
   LeaseName,
   Registration,
 } from "../../src/ports/attach-source.ts";
+import type { Destination } from "../../src/ports/destination.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
 import type {
@@ -38,7 +39,7 @@ export class FakeWatchStream implements WatchStream {
   }
 
   welcome(epoch = 1): void {
-    this.listener.welcome({ replicaId: "r1", epoch, heartbeatIntervalMs: 10_000 });
+    this.listener.welcome({ replicaId: "r1", epoch, heartbeatIntervalMs: 10_000, replicas: [] });
   }
 
   subscribe(all: boolean, subscriptions: readonly ServiceSubscription[]): void {
@@ -74,7 +75,7 @@ export class FakeWatchStream implements WatchStream {
 export class FakeWatchSource implements WatchSource {
   readonly streams: FakeWatchStream[] = [];
 
-  open(address: string, _hello: unknown, listener: WatchListener): FakeWatchStream {
+  open({ address }: Destination, _hello: unknown, listener: WatchListener): FakeWatchStream {
     const stream = new FakeWatchStream(address, listener);
     this.streams.push(stream);
     return stream;
@@ -102,7 +103,8 @@ export class FakeAttachSession implements AttachSession {
   }
 
   welcome(): void {
-    this.listener.welcome({ sessionId: "s1", replicaId: "r1", renewIntervalMs: 5_000 });
+    const more = { renewIntervalMs: 5_000, replicas: [] };
+    this.listener.welcome({ sessionId: "s1", replicaId: "r1", ...more });
   }
 
   /** Accepts everything of the last batch. */
@@ -146,7 +148,7 @@ export class FakeAttachSession implements AttachSession {
 export class FakeAttachSource implements AttachSource {
   readonly sessions: FakeAttachSession[] = [];
 
-  open(_address: string, _hello: unknown, listener: AttachListener): FakeAttachSession {
+  open(_to: Destination, _hello: unknown, listener: AttachListener): FakeAttachSession {
     const session = new FakeAttachSession(listener);
     this.sessions.push(session);
     return session;
@@ -182,4 +184,9 @@ export class FakeLog implements Log {
   saying(text: string): string[] {
     return this.lines.filter((line) => line.includes(text));
   }
+}
+
+/** A destination without a name to resolve. */
+export function at(address: string): Destination {
+  return { name: address, address };
 }

@@ -10,6 +10,7 @@ import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
 import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
+import { systemNameResolver } from "../../io/host-lookup.ts";
 import { startAdmin } from "../../io/http/admin-listener.ts";
 import { ProxyListener } from "../../io/http/proxy-listener.ts";
 import { UpstreamPools } from "../../io/http/upstream-pools.ts";
@@ -77,6 +78,7 @@ async function startAgent(
     newId: randomUUID,
     watchSource: grpcWatchSource(access),
     attachSource: grpcAttachSource(access),
+    nameResolver: systemNameResolver,
     prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
     lastKnownGood: openLastKnownGood(config.stateDir, log),
     processFigures,

@@ -76,6 +76,7 @@ function withServerFlags(command: Command): Command {
       .option("--admin <host:port>", "HTTP: health, metrics, JSON views (default 127.0.0.1:7401)")
       .option("--state-dir <folder>", "where registrations survive a restart")
       .option("--replica-id <id>", "this replica's name")
+      .option("--advertise <host:port>", "tell agents to reach this replica here")
       .option("--settle-after <duration>", "how long after a start absence means nothing yet"),
   );
 }

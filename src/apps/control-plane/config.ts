@@ -20,6 +20,8 @@ const schema = z.object({
   stateDir: z.string().min(1).optional(),
   /** This replica's name. */
   replicaId: idField.default(() => safeHostName()),
+  /** Where clients reach this replica, when they may be told: without it nobody is sent here by another one. */
+  advertise: address.optional(),
   /** How long after a start absence means nothing yet: agents and sessions need three backoffs. */
   settleAfter: duration({ minMs: 0, maxMs: 3_600_000 }).default(DEFAULT_SETTLE_AFTER_MS),
   ...securityShape,

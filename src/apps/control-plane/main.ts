@@ -10,6 +10,7 @@ import { pinoLog } from "../../io/pino-log.ts";
 import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
+import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
@@ -46,6 +47,11 @@ export async function runServer(
   }
 }
 
+/** What clients are told of the replicas, as long as this one knows of no other. */
+function ownAddress({ replicaId, advertise }: ServerConfig): ReplicaAddress[] {
+  return advertise === undefined ? [] : [{ replicaId, address: advertise }];
+}
+
 async function startServer(
   config: ServerConfig,
   softwareVersion: string,
@@ -64,6 +70,7 @@ async function startServer(
     encoder: updateEncoder,
     host,
     settleAfterMs: config.settleAfter,
+    peers: () => ownAddress(config),
   });
   const health = new HealthRegistry();
   let isDraining = false;

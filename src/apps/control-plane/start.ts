@@ -1,6 +1,7 @@
 import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
 import { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { Log } from "../../ports/log.ts";
 import type { RegistryStore } from "../../ports/registry-store.ts";
 import type { ServerHost } from "../../ports/server-host.ts";
@@ -28,6 +29,8 @@ export interface ControlPlaneOptions {
   readonly encoder: UpdateEncoder;
   readonly host: ServerHost;
   readonly settleAfterMs?: number;
+  /** The replicas that clients are told of, this one included; nothing when left out. */
+  readonly peers?: () => readonly ReplicaAddress[];
 }
 
 /** One running replica, without its listeners: what a simulation runs is what ships. */
@@ -58,6 +61,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     clock,
     hub,
     progressed: (key) => drains.progressed(key),
+    peers: options.peers ?? (() => []),
   });
   const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
   replica.useDrains(drains);
@@ -65,13 +69,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
   replica.publish();
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
-  const snapshots = new SnapshotKeeper({
-    clock,
-    log,
-    store,
-    registry: replica.registry,
-    identity: { epoch, replicaId },
-  });
+  const identity = { epoch, replicaId };
+  const snapshots = new SnapshotKeeper({ clock, log, store, registry: replica.registry, identity });
   const reaper = new LeaseReaper(clock, log, replica, guard);
   const cancelSettle = clock.after(settleAtMs - startedAtMs, () => {
     hub.settle();

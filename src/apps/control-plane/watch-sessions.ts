@@ -3,6 +3,7 @@ import type { InFlightReport, Nonce, ResourceAck } from "../../core/discovery/up
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ReplicaAddress } from "../../ports/destination.ts";
 import type {
   SubscriptionRequest,
   WatchHello,
@@ -37,6 +38,7 @@ export class WatchSessions implements WatchService {
   readonly replicaId: string;
   readonly epoch: number;
   readonly heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  readonly peers: () => readonly ReplicaAddress[];
   readonly #clock: Clock;
   readonly #hub: DiscoveryHub;
   readonly #progressed: (key: ServiceKey) => void;
@@ -53,9 +55,11 @@ export class WatchSessions implements WatchService {
     readonly clock: Clock;
     readonly hub: DiscoveryHub;
     readonly progressed: (key: ServiceKey) => void;
+    readonly peers: () => readonly ReplicaAddress[];
   }) {
     this.replicaId = options.replicaId;
     this.epoch = options.hub.epoch;
+    this.peers = options.peers;
     this.#clock = options.clock;
     this.#hub = options.hub;
     this.#progressed = options.progressed;

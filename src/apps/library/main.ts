@@ -15,6 +15,7 @@ import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
 import { registerGrpcMesh } from "../../io/grpc/mesh-scheme.ts";
 import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
+import { systemNameResolver } from "../../io/host-lookup.ts";
 import { MeshDispatcher } from "../../io/http/mesh-dispatcher.ts";
 import { type MeshFetch, meshFetch } from "../../io/http/mesh-fetch.ts";
 import { UpstreamPools } from "../../io/http/upstream-pools.ts";
@@ -87,6 +88,7 @@ function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
     hostName,
     watchSource: grpcWatchSource(access),
     attachSource: grpcAttachSource(access),
+    nameResolver: systemNameResolver,
     prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
     lastKnownGood: config.stateDir === "" ? NOTHING_KEPT : openLastKnownGood(config.stateDir, log),
     retirePool: (key) => pools.retire(key),

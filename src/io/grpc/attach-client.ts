@@ -17,7 +17,7 @@ import type {
 import { durationToMs } from "../wire/duration.ts";
 import { defaultsToWire, healthToWire, instanceToWire } from "../wire/instance.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
-import { enter, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { enter, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: a third of the default lease. */
 const DEFAULT_RENEW_MS = 5_000;
@@ -34,13 +34,13 @@ const NOT_OPEN: AttachSession = {
 /** Attach sessions over gRPC. @param access asked for each session, so that certificates and tokens can change. */
 export function grpcAttachSource(access: ChannelAccess = PLAIN_ACCESS): AttachSource {
   return {
-    open(address, hello, listener) {
-      const entry = enter(access, address);
+    open(destination, hello, listener) {
+      const entry = enter(access, destination);
       if ("code" in entry) {
         listener.end(entry);
         return NOT_OPEN;
       }
-      const client = new RegistryServiceClient(address, entry.sockets, STREAM_CHANNEL_OPTIONS);
+      const client = new RegistryServiceClient(destination.address, entry.sockets, entry.channel);
       const call = client.attach(entry.metadata);
       const stream = new StreamClient<AttachRequest>(call, client, entry, (end) =>
         listener.end(end),
@@ -57,9 +57,9 @@ export function grpcAttachSource(access: ChannelAccess = PLAIN_ACCESS): AttachSo
 function hear({ message }: AttachResponse, listener: AttachListener): void {
   switch (message?.$case) {
     case "welcome": {
-      const { sessionId, replicaId, renewInterval } = message.value;
+      const { sessionId, replicaId, renewInterval, replicas } = message.value;
       const renewIntervalMs = durationToMs(renewInterval) || DEFAULT_RENEW_MS;
-      listener.welcome({ sessionId, replicaId, renewIntervalMs });
+      listener.welcome({ sessionId, replicaId, renewIntervalMs, replicas });
       return;
     }
     case "registered": {

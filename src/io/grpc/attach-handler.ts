@@ -11,6 +11,7 @@ import {
   NoticeKind as NoticeCode,
 } from "../../gen/weir/v1/registry.ts";
 import type { Authorizer, Principal } from "../../ports/authorizer.ts";
+import type { ReplicaAddress } from "../../ports/destination.ts";
 import type {
   AttachSession,
   AttachSink,
@@ -35,10 +36,18 @@ const MAX_CLIENT_ID = 128;
 export function attachHandler(
   service: RegistryService,
   authorizer: Authorizer,
+  peers: () => readonly ReplicaAddress[],
 ): handleBidiStreamingCall<ReadAttachRequest, AttachResponse | Buffer> {
   return duplex(
-    (stream, { principal }) => new AttachStream(stream, principal, service, authorizer),
+    (stream, { principal }) => new AttachStream(stream, { principal, service, authorizer, peers }),
   );
+}
+
+interface AttachSurroundings {
+  readonly principal: Principal;
+  readonly service: RegistryService;
+  readonly authorizer: Authorizer;
+  readonly peers: () => readonly ReplicaAddress[];
 }
 
 class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
@@ -46,19 +55,19 @@ class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
   readonly #service: RegistryService;
   readonly #authorizer: Authorizer;
   readonly #principal: Principal;
+  readonly #peers: () => readonly ReplicaAddress[];
   #session: AttachSession | undefined;
   #beats = 0;
 
   constructor(
     call: OutgoingStream<AttachResponse | Buffer>,
-    principal: Principal,
-    service: RegistryService,
-    authorizer: Authorizer,
+    { principal, service, authorizer, peers }: AttachSurroundings,
   ) {
     this.#call = call;
     this.#service = service;
     this.#authorizer = authorizer;
     this.#principal = principal;
+    this.#peers = peers;
   }
 
   message(request: ReadAttachRequest): void | Promise<void> {
@@ -130,6 +139,7 @@ class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
         sessionId: this.#session.id,
         renewInterval: msToDuration(renewIntervalMs(DEFAULT_LEASE_MS)),
         replicaId: this.#service.replicaId,
+        replicas: [...this.#peers()],
       },
     });
   }

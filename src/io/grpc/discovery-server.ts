@@ -165,14 +165,14 @@ class WatchStream implements WatchSink, StreamListener<WatchRequest> {
       },
       this,
     );
-    const { replicaId, epoch, heartbeatIntervalMs } = this.#watches;
+    const { replicaId, epoch, heartbeatIntervalMs, peers } = this.#watches;
     this.#say({
       $case: "welcome",
       value: {
         replicaId,
         epoch: BigInt(epoch),
         heartbeatInterval: msToDuration(heartbeatIntervalMs),
-        replicas: [],
+        replicas: [...peers()],
       },
     });
   }

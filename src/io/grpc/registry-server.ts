@@ -14,6 +14,7 @@ import {
 } from "../../gen/weir/v1/registry.ts";
 import type { Service } from "../../gen/weir/v1/types.ts";
 import type { Authorizer, Principal, Verb } from "../../ports/authorizer.ts";
+import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { DrainResult, RegistryService } from "../../ports/registry-service.ts";
 import { durationToMs, msToDuration } from "../wire/duration.ts";
 import { endpointStateToWire } from "../wire/endpoint.ts";
@@ -39,10 +40,11 @@ type RegistryHandlers = Pick<
   readonly attach: ReturnType<typeof attachHandler>;
 };
 
-/** `weir.v1.RegistryService` over the program's registry. */
+/** `weir.v1.RegistryService` over the program's registry. @param peers the replicas that sessions are told of. */
 export function registryHandlers(
   service: RegistryService,
   authorizer: Authorizer,
+  peers: () => readonly ReplicaAddress[],
 ): RegistryHandlers {
   const allow = (principal: Principal, verb: Verb, namespace: string, name: string): void =>
     authorize(authorizer, principal, verb, namespace, name);
@@ -86,7 +88,7 @@ export function registryHandlers(
       allow(principal, "drain", name.namespace, name.service);
       return { operatorRevision: BigInt(await service.undrain(key)) };
     }),
-    attach: attachHandler(service, authorizer),
+    attach: attachHandler(service, authorizer, peers),
     listServices: unary((request, { principal }) => {
       const { namespace } =
         request.namespace === "" ? request : serviceNameFromWire({ ...request, service: "any" });

@@ -6,6 +6,7 @@ import type {
   ServiceError,
 } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
+import type { Destination } from "../../ports/destination.ts";
 import type { StreamEnd } from "../../ports/stream-end.ts";
 import type { ChannelAccess } from "./channel-access.ts";
 import { readError } from "./error-details.ts";
@@ -22,7 +23,7 @@ const UNAVAILABLE = 14;
  * A channel of its own for every stream, so that closing one closes its connection: a server
  * that is frozen leaves a shared one connecting for ever.
  */
-export const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
+const STREAM_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   // A peer that vanished without a word is noticed after 15 s.
   "grpc.keepalive_time_ms": 10_000,
@@ -124,18 +125,27 @@ export class StreamClient<Request> {
 
 /** What a stream needs of an access before it can be opened. */
 export interface StreamEntry {
+  readonly channel: ChannelOptions;
   readonly sockets: OwnedSockets;
   readonly metadata: Metadata;
   readonly explain: Explain;
 }
 
 /** @returns how the stream ended before it began, when credentials cannot be used. */
-export function enter(access: ChannelAccess, address: string): StreamEntry | StreamEnd {
+export function enter(
+  access: ChannelAccess,
+  { name, address }: Destination,
+): StreamEntry | StreamEnd {
   try {
     return {
-      metadata: access.metadata(address),
+      // One address of a name still has to show the name's certificate, and proxies route by it.
+      channel:
+        name === address
+          ? STREAM_CHANNEL_OPTIONS
+          : { ...STREAM_CHANNEL_OPTIONS, "grpc.default_authority": name },
+      metadata: access.metadata(name),
       sockets: new OwnedSockets(access.credentials()),
-      explain: (details) => access.explain(address, details),
+      explain: (details) => access.explain(name, details),
     };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;

@@ -33,13 +33,15 @@ export class TlsCredentials extends ChannelCredentials {
 
   _createSecureConnector(
     target: CreateArguments[0],
-    _options: CreateArguments[1],
+    channel: CreateArguments[1],
     callCredentials: CallCredentials = CallCredentials.createEmpty(),
   ): experimental.SecureConnector {
+    const authority: unknown = channel["grpc.default_authority"];
+    const name = typeof authority === "string" ? authority : target.path;
     const options = {
       secureContext: this.#context,
       ALPNProtocols: ["h2"],
-      ...serverIdentity(target.path, this.#serverName),
+      ...serverIdentity(name, this.#serverName),
     };
     return {
       connect: (socket) =>

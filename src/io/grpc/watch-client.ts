@@ -6,6 +6,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from "../../gen/weir/v1/discovery.ts";
+import type { Destination } from "../../ports/destination.ts";
 import type {
   AgentHello,
   WatchListener,
@@ -16,14 +17,16 @@ import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
-import { enter, STREAM_CHANNEL_OPTIONS, StreamClient } from "./stream-client.ts";
+import { enter, StreamClient } from "./stream-client.ts";
 
 /** For a server that does not say: what a Weir server does by default. */
 const DEFAULT_HEARTBEAT_MS = 10_000;
 
 /** Watch streams over gRPC. @param access asked for each stream, so that certificates and tokens can change. */
 export function grpcWatchSource(access: ChannelAccess = PLAIN_ACCESS): WatchSource {
-  return { open: (address, hello, listener) => openWatch(access, address, hello, listener) };
+  return {
+    open: (destination, hello, listener) => openWatch(access, destination, hello, listener),
+  };
 }
 
 /** Of a stream whose credentials cannot be used. */
@@ -38,16 +41,16 @@ const NOT_OPEN: WatchStream = {
 
 function openWatch(
   access: ChannelAccess,
-  address: string,
+  destination: Destination,
   hello: AgentHello,
   listener: WatchListener,
 ): WatchStream {
-  const entry = enter(access, address);
+  const entry = enter(access, destination);
   if ("code" in entry) {
     listener.end(entry);
     return NOT_OPEN;
   }
-  const client = new DiscoveryServiceClient(address, entry.sockets, STREAM_CHANNEL_OPTIONS);
+  const client = new DiscoveryServiceClient(destination.address, entry.sockets, entry.channel);
   const call = client.watch(entry.metadata);
   const stream = new StreamClient<WatchRequest>(call, client, entry, (end) => listener.end(end));
   call.on("data", (response: WatchResponse) => {
@@ -71,9 +74,9 @@ function hear(
 ): void {
   switch (message?.$case) {
     case "welcome": {
-      const { replicaId, epoch, heartbeatInterval } = message.value;
+      const { replicaId, epoch, heartbeatInterval, replicas } = message.value;
       const heartbeatIntervalMs = durationToMs(heartbeatInterval) || DEFAULT_HEARTBEAT_MS;
-      listener.welcome({ replicaId, epoch: Number(epoch), heartbeatIntervalMs });
+      listener.welcome({ replicaId, epoch: Number(epoch), heartbeatIntervalMs, replicas });
       return;
     }
     case "update": {

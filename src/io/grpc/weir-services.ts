@@ -21,7 +21,10 @@ export function weirServices(options: {
   const { registry, watches, admin, authorizer, health } = options;
   const settled = (): boolean => admin.status().isSettled;
   return [
-    { definition: registryDefinition, handlers: registryHandlers(registry, authorizer) },
+    {
+      definition: registryDefinition,
+      handlers: registryHandlers(registry, authorizer, watches.peers),
+    },
     {
       definition: discoveryDefinition,
       handlers: discoveryHandlers(watches, registry, authorizer, settled),

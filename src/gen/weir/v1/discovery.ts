@@ -21,7 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
-import { Endpoint, Locality, RemovalReason, Service } from "./types.ts";
+import { Endpoint, Locality, RemovalReason, ReplicaAddress, Service } from "./types.ts";
 
 export const protobufPackage = "weir.v1";
 
@@ -276,8 +276,8 @@ export interface WatchWelcome {
   heartbeatInterval:
     | Duration
     | undefined;
-  /** Addresses of other replicas. */
-  replicas: string[];
+  /** The replicas that it knows of, itself included; empty when it does not say. */
+  replicas: ReplicaAddress[];
 }
 
 /** An endpoint that left, with its cause. */
@@ -1427,7 +1427,7 @@ export const WatchWelcome: MessageFns<WatchWelcome> = {
       Duration.encode(message.heartbeatInterval, writer.uint32(26).fork()).join();
     }
     for (const v of message.replicas) {
-      writer.uint32(34).string(v!);
+      ReplicaAddress.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1474,7 +1474,7 @@ export const WatchWelcome: MessageFns<WatchWelcome> = {
               break;
             }
 
-            message.replicas.push(reader.string());
+            message.replicas.push(ReplicaAddress.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -22,7 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { EndpointState, Health, Instance, Service, ServiceDefaults } from "./types.ts";
+import { EndpointState, Health, Instance, ReplicaAddress, Service, ServiceDefaults } from "./types.ts";
 
 export const protobufPackage = "weir.v1";
 
@@ -355,6 +355,8 @@ export interface AttachWelcome {
     | undefined;
   /** The replica that answers. */
   replicaId: string;
+  /** The replicas that it knows of, itself included; empty when it does not say. */
+  replicas: ReplicaAddress[];
 }
 
 /** What became of one registration of a batch. */
@@ -1814,7 +1816,7 @@ export const AttachResponse: MessageFns<AttachResponse> = {
 };
 
 function createBaseAttachWelcome(): AttachWelcome {
-  return { sessionId: "", renewInterval: undefined, replicaId: "" };
+  return { sessionId: "", renewInterval: undefined, replicaId: "", replicas: [] };
 }
 
 export const AttachWelcome: MessageFns<AttachWelcome> = {
@@ -1827,6 +1829,9 @@ export const AttachWelcome: MessageFns<AttachWelcome> = {
     }
     if (message.replicaId !== "") {
       writer.uint32(26).string(message.replicaId);
+    }
+    for (const v of message.replicas) {
+      ReplicaAddress.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1866,6 +1871,14 @@ export const AttachWelcome: MessageFns<AttachWelcome> = {
             }
 
             message.replicaId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replicas.push(ReplicaAddress.decode(reader, reader.uint32()));
             continue;
           }
         }

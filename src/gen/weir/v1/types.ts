@@ -260,6 +260,14 @@ export interface Endpoint_MetadataEntry {
   value: string;
 }
 
+/** A replica of the control plane. */
+export interface ReplicaAddress {
+  /** Its name among the replicas. */
+  replicaId: string;
+  /** Where clients reach it, as HOST:PORT; TLS certificates name that host. */
+  address: string;
+}
+
 function createBaseAddress(): Address {
   return { target: undefined };
 }
@@ -1105,6 +1113,63 @@ export const Endpoint_MetadataEntry: MessageFns<Endpoint_MetadataEntry> = {
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicaAddress(): ReplicaAddress {
+  return { replicaId: "", address: "" };
+}
+
+export const ReplicaAddress: MessageFns<ReplicaAddress> = {
+  encode(message: ReplicaAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaId !== "") {
+      writer.uint32(10).string(message.replicaId);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
             continue;
           }
         }
