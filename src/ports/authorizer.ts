@@ -6,7 +6,7 @@ export interface Principal {
 }
 
 /** What somebody wants to do. */
-export type Verb = "register" | "deregister" | "drain" | "list" | "watch" | "admin";
+export type Verb = "register" | "deregister" | "drain" | "list" | "watch" | "policy" | "admin";
 
 /** Decides who may do what. `service` is `"*"` for a whole namespace, `namespace` is `"*"` for all. */
 export interface Authorizer {

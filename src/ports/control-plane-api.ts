@@ -1,6 +1,7 @@
 import type { Update } from "../core/discovery/update.ts";
 import type { EndpointState } from "../core/model/endpoint.ts";
 import type { Instance, Locality, Metadata, ServiceDefaults } from "../core/model/instance.ts";
+import type { PolicyApi } from "./policy-api.ts";
 import type { ProcessState, StateDirectoryState } from "./server-host.ts";
 
 /**
@@ -26,6 +27,8 @@ export interface ControlPlaneApi {
   /** All pages. */
   listAgents(): Promise<AgentSummary[]>;
   status(): Promise<ServerState>;
+  /** What operators decided of services. */
+  readonly policies: PolicyApi;
   /** Looks on as an observer: drains never wait for it. */
   observe(request: ObserveRequest, observer: Observer): Observation;
   /** Ends the connection; what is still asked rejects. */

@@ -8,6 +8,7 @@ import { startControlPlane } from "../../src/apps/control-plane/start.ts";
 import { allowAll } from "../../src/io/grpc/authorize.ts";
 import { HealthRegistry } from "../../src/io/grpc/health.ts";
 import { weirServices } from "../../src/io/grpc/weir-services.ts";
+import { memoryPolicyStore } from "../../src/io/local-policy-store.ts";
 import { noRegistryStore } from "../../src/io/no-registry-store.ts";
 import { systemClock } from "../../src/io/system-clock.ts";
 import { updateEncoder } from "../../src/io/wire/update-encoder.ts";
@@ -160,15 +161,16 @@ test("a machine that runs out of everything, with a wrong clock", async () => {
       ...noRegistryStore,
       load: () => ({ ...noRegistryStore.load(), problems: ["a bad journal"] }),
     },
+    policies: memoryPolicyStore(systemClock),
     encoder: updateEncoder,
     host,
     settleAfterMs: 0,
   });
   onTestFinished(() => plane.stop());
-  const { replica: registry, watches, admin } = plane;
+  const { replica: registry, watches, admin, policies } = plane;
   const health = new HealthRegistry();
   const address = await serveForTest(
-    weirServices({ registry, watches, admin, authorizer: allowAll, health }),
+    weirServices({ registry, watches, admin, policies, authorizer: allowAll, health }),
   );
   const run = await weirCheck("--server", address);
   expect(run.exit).toBe(1);

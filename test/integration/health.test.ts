@@ -54,6 +54,7 @@ test("List tells all of them", async () => {
     "",
     "weir.v1.AdminService",
     "weir.v1.DiscoveryService",
+    "weir.v1.PolicyService",
     "weir.v1.RegistryService",
   ]);
 });

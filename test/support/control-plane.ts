@@ -1,10 +1,12 @@
 import { type ControlPlane, startControlPlane } from "../../src/apps/control-plane/start.ts";
 import type { EndpointsUpdate, Update } from "../../src/core/discovery/update.ts";
-import { NO_LOCALITY } from "../../src/core/model/instance.ts";
+import { NO_LOCALITY, type ServiceDefaults } from "../../src/core/model/instance.ts";
 import type { MeshError } from "../../src/core/model/mesh-error.ts";
 import type { RegisterInput } from "../../src/core/registry/admission.ts";
+import { memoryPolicyStore } from "../../src/io/local-policy-store.ts";
 import { noRegistryStore } from "../../src/io/no-registry-store.ts";
 import type { Log } from "../../src/ports/log.ts";
+import type { PolicyStore } from "../../src/ports/policy-store.ts";
 import type { RegistryStore } from "../../src/ports/registry-store.ts";
 import type { ServerHost } from "../../src/ports/server-host.ts";
 import type { WatchSession, WatchSink } from "../../src/ports/watch-service.ts";
@@ -31,7 +33,7 @@ const encoded = new Map<Uint8Array, Update>();
 /** A whole replica on a clock that is moved by hand; updates stay readable. */
 export function aControlPlane(
   clock: FakeClock,
-  more: { settleAfterMs?: number; store?: RegistryStore } = {},
+  more: { settleAfterMs?: number; store?: RegistryStore; policies?: PolicyStore } = {},
 ): ControlPlane {
   return startControlPlane({
     replicaId: "cp",
@@ -39,6 +41,7 @@ export function aControlPlane(
     clock,
     log: quietLog,
     store: more.store ?? noRegistryStore,
+    policies: more.policies ?? memoryPolicyStore(clock),
     encoder: {
       encode(update) {
         const bytes = new Uint8Array(64);
@@ -104,6 +107,13 @@ export class TestAgent implements WatchSink {
     return this.frames
       .map((frame) => encoded.get(frame))
       .filter((update): update is EndpointsUpdate => update?.type === "endpoints");
+  }
+
+  /** What came of the service's own record, oldest first. */
+  get defaults(): (ServiceDefaults | undefined)[] {
+    return this.frames
+      .map((frame) => encoded.get(frame))
+      .flatMap((update) => (update?.type === "service" ? [update.defaults] : []));
   }
 
   /** Acknowledges everything so far. */

@@ -1,6 +1,7 @@
 import type { CliContext, StopSignal } from "../../src/apps/cli/context.ts";
 import { runCli } from "../../src/apps/cli/program.ts";
 import type { Configured, Flags, Programs } from "../../src/apps/cli/programs.ts";
+import type { ServicePolicy } from "../../src/core/policies/service-policy.ts";
 import type { ControlPlaneAccessSettings } from "../../src/ports/control-plane-access.ts";
 import { FakeCheckProbe } from "./fake-check-probe.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -11,6 +12,10 @@ export class FakeCli {
   readonly api = new FakeControlPlaneApi();
   readonly probe = new FakeCheckProbe();
   readonly clock = new FakeClock();
+  /** Texts that exist. */
+  readonly files = new Map<string, string>();
+  /** What a server's policy file holds. */
+  kept: ServicePolicy[] = [];
   readonly env: Record<string, string | undefined> = {};
   /** What was printed for programs and for people. */
   out = "";
@@ -66,6 +71,8 @@ export class FakeCli {
         return this.api;
       },
       checkProbe: async () => this.probe,
+      readText: async (path) => this.files.get(path) ?? "",
+      readPolicies: async () => this.kept,
       agentReadiness: async () => ({ isReady: this.agentIsReady, text: "no control plane yet\n" }),
     };
   }

@@ -14,10 +14,12 @@ import type {
   ServerState,
   ServiceSummary,
 } from "../../src/ports/control-plane-api.ts";
+import { FakePolicyApi } from "./fake-policy-api.ts";
 
 /** Answers what a test sets, and notes what it was asked. */
 export class FakeControlPlaneApi implements ControlPlaneApi {
   readonly calls: string[] = [];
+  readonly policies = new FakePolicyApi();
   readonly registrations: Registration[] = [];
   /** The next calls fail with it, until it is taken away. */
   failure: MeshError | undefined;

@@ -31,6 +31,7 @@ export async function aSecureServer(
     registry: plane.replica,
     watches: plane.watches,
     admin: plane.admin,
+    policies: plane.policies,
     authorizer: {
       refusal(principal) {
         principals.push(principal);

@@ -1,3 +1,4 @@
+import type { ServicePolicy } from "../../core/policies/service-policy.ts";
 import type { CheckProbe } from "../../ports/check-probe.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ControlPlaneAccessSettings } from "../../ports/control-plane-access.ts";
@@ -20,6 +21,10 @@ export interface CliContext {
   checkProbe(): Promise<CheckProbe>;
   /** A name for one process that nobody else has. */
   newId(): string;
+  /** A text that the user named. @throws MeshError INVALID_ARGUMENT */
+  readText(path: string): Promise<string>;
+  /** What a single server's policy file holds now. @throws MeshError */
+  readPolicies(path: string): Promise<readonly ServicePolicy[]>;
   /** Asks an agent's admin port whether it is ready. @throws MeshError UNREACHABLE */
   agentReadiness(
     address: string,

@@ -20,11 +20,13 @@ const CODES: Readonly<Partial<Record<MeshErrorCode, number>>> = {
   SERVICE_NOT_FOUND: EXIT.notFound,
   INSTANCE_NOT_FOUND: EXIT.notFound,
   LEASE_NOT_FOUND: EXIT.notFound,
+  POLICY_NOT_FOUND: EXIT.notFound,
   UNREACHABLE: EXIT.unreachable,
   // The control plane is going away or cannot write: as good as not there for now.
   DRAINING: EXIT.unreachable,
   PERMISSION_DENIED: EXIT.denied,
   UNAUTHENTICATED: EXIT.denied,
+  ETAG_MISMATCH: EXIT.conflict,
   SUPERSEDED: EXIT.conflict,
   TIMEOUT: EXIT.timeout,
 };

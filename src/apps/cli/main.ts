@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { MeshError } from "../../core/model/mesh-error.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import type { ControlPlaneAccessSettings } from "../../ports/control-plane-access.ts";
 import type { ControlPlaneApi } from "../../ports/control-plane-api.ts";
@@ -63,6 +64,15 @@ async function agentReadiness(address: string, { ca, cert, key }: ControlPlaneAc
   return ask(address, files ? files.current() : undefined);
 }
 
+async function readText(path: string): Promise<string> {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MeshError("INVALID_ARGUMENT", `cannot read ${path}: ${why}`);
+  }
+}
+
 async function log() {
   return (await import("../../io/pino-log.ts")).pinoLog("warn", "weir");
 }
@@ -80,6 +90,9 @@ const context: CliContext = {
   signals: { stop, onHangup: (listener) => void process.on("SIGHUP", listener) },
   connect,
   checkProbe: async () => (await import("../../io/probe/check-probe.ts")).socketCheckProbe,
+  readText,
+  readPolicies: async (path) =>
+    (await import("../../io/file/policy-store.ts")).readPolicyFile(path),
   agentReadiness,
 };
 
@@ -95,7 +108,9 @@ process.on("uncaughtException", (error) => {
   process.exit(70);
 });
 
-const readText = (path: string): string => readFileSync(path, "utf8");
-const programs = programDoors({ context, readText });
+const programs = programDoors({
+  context,
+  readText: (path) => readFileSync(path, "utf8"),
+});
 process.exitCode = await runCli(process.argv.slice(2), context, programs);
 setTimeout(() => process.exit(), LINGER_MS).unref();

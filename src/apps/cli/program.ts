@@ -9,6 +9,7 @@ import { addEndpoints } from "./endpoints.ts";
 import { addEvict } from "./evict.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { addHealth } from "./health.ts";
+import { addPolicy } from "./policy.ts";
 import { addPrograms, type Programs } from "./programs.ts";
 import { addRegister } from "./register.ts";
 import { addServices } from "./services.ts";
@@ -59,6 +60,7 @@ function newProgram(context: CliContext, programs: Programs, verdict: Verdict): 
   addDrain(program, context, verdict);
   addUndrain(program, context);
   addEvict(program, context);
+  addPolicy(program, context);
   addAgents(program, context);
   addCheck(program, context, verdict);
   addHealth(program, context, verdict);

@@ -5,6 +5,7 @@ import { digestsEqual } from "../../core/model/digest.ts";
 import type { RemovalReason } from "../../core/model/endpoint.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
+import type { PolicyOverrides } from "../../core/policies/service-policy.ts";
 import type { InstanceRecord, RegisteredService } from "../../core/registry/record.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
@@ -34,7 +35,9 @@ export class DiscoveryHub {
   readonly #clock: Clock;
   readonly #encoder: UpdateEncoder;
   readonly #staged = new Set<SharedView>();
-  readonly #stagedRecords = new Set<RegisteredService>();
+  readonly #stagedRecords = new Set<SharedView>();
+  /** What operators said, also of services that nobody registered yet. */
+  readonly #overrides = new Map<ServiceKey, PolicyOverrides>();
   readonly #all = new Set<Watcher>();
   #isUrgent = false;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
@@ -62,7 +65,20 @@ export class DiscoveryHub {
   }
 
   serviceChanged(service: RegisteredService): void {
-    this.#stagedRecords.add(service);
+    const shared = this.viewOf(service.key);
+    shared.say(service.defaults);
+    this.#stagedRecords.add(shared);
+  }
+
+  /** An operator's policy outranks what instances say; `undefined` takes it back. `publish` tells watchers. */
+  overrule(key: ServiceKey, overrides: PolicyOverrides | undefined): void {
+    if (overrides === undefined) this.#overrides.delete(key);
+    else this.#overrides.set(key, overrides);
+    const shared = this.views.get(key);
+    if (shared === undefined) return;
+    shared.overrule(overrides);
+    // Nobody registered it yet: a policy alone makes no service.
+    if (shared.view.exists) this.#stagedRecords.add(shared);
   }
 
   /** Tells watchers what was staged: at once, or with what else comes within 2 ms. Removals never wait. */
@@ -93,6 +109,7 @@ export class DiscoveryHub {
     const { namespace, service } = splitServiceKey(key);
     const view = new ServiceView(key, namespace, service, this.version);
     const shared = new SharedView(view, this.#encoder);
+    shared.overrule(this.#overrides.get(key));
     this.views.set(key, shared);
     for (const watcher of this.#all) shared.subscribers.add(watcher.add(view));
     return shared;
@@ -155,9 +172,8 @@ export class DiscoveryHub {
     this.#lastFlushMs = this.#clock.nowMs();
     this.#isUrgent = false;
     const version = ++this.version;
-    for (const service of this.#stagedRecords) {
-      const shared = this.viewOf(service.key);
-      shared.commitRecord(service.defaults, version);
+    for (const shared of this.#stagedRecords) {
+      shared.commitRecord(version);
       if (!this.#staged.has(shared)) this.#fanOut(shared, shared.view.version);
     }
     this.#stagedRecords.clear();

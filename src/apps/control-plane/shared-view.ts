@@ -1,5 +1,7 @@
 import type { ServiceView } from "../../core/discovery/service-view.ts";
 import type { Endpoint, Removal } from "../../core/model/endpoint.ts";
+import type { ServiceDefaults } from "../../core/model/instance.ts";
+import { outranked, type PolicyOverrides } from "../../core/policies/service-policy.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import type { StreamSubscription } from "./watcher.ts";
 
@@ -22,6 +24,9 @@ export class SharedView {
   #snapshot: readonly Uint8Array[] | undefined;
   #record: Uint8Array | undefined;
   #isSettled = false;
+  /** What instances say of the service, and what an operator said, which outranks it. */
+  #said: ServiceDefaults | undefined;
+  #overrides: PolicyOverrides | undefined;
 
   constructor(view: ServiceView, encoder: UpdateEncoder) {
     this.view = view;
@@ -39,11 +44,23 @@ export class SharedView {
       else this.view.upsert(change, version);
     }
     this.#pending = [];
+    // The first registration of a service that has a policy already, and says nothing itself.
+    if (this.#overrides !== undefined && this.view.serviceVersion === 0) this.commitRecord(version);
     this.#forget();
   }
 
-  commitRecord(defaults: ServiceView["defaults"], version: number): void {
-    this.view.setDefaults(defaults, version);
+  /** What instances say of the service from the next `commitRecord` on. */
+  say(defaults: ServiceDefaults | undefined): void {
+    this.#said = defaults;
+  }
+
+  /** What an operator says of it from the next `commitRecord` on; `undefined` for nothing. */
+  overrule(overrides: PolicyOverrides | undefined): void {
+    this.#overrides = overrides;
+  }
+
+  commitRecord(version: number): void {
+    this.view.setDefaults(outranked(this.#said, this.#overrides), version);
     this.#record = undefined;
   }
 

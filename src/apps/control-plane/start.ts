@@ -3,6 +3,7 @@ import { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { Log } from "../../ports/log.ts";
+import type { PolicyStore } from "../../ports/policy-store.ts";
 import type { RegistryStore } from "../../ports/registry-store.ts";
 import type { ServerHost } from "../../ports/server-host.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
@@ -11,6 +12,7 @@ import { DiscoveryHub } from "./discovery-hub.ts";
 import { DrainWaits } from "./drain-waits.ts";
 import { LeaseReaper } from "./lease-reaper.ts";
 import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistence.ts";
+import { Policies } from "./policies.ts";
 import { RegistryReplica } from "./registry-replica.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
@@ -26,6 +28,7 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: RegistryStore;
+  readonly policies: PolicyStore;
   readonly encoder: UpdateEncoder;
   readonly host: ServerHost;
   readonly settleAfterMs?: number;
@@ -38,6 +41,7 @@ export interface ControlPlane {
   readonly replica: RegistryReplica;
   readonly watches: WatchSessions;
   readonly admin: AdminViews;
+  readonly policies: Policies;
   readonly isSettled: () => boolean;
   /** Sends everybody away, then ends streams; writes the last snapshot. */
   stop(): Promise<void>;
@@ -54,6 +58,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
   const hub = new DiscoveryHub(clock, options.encoder, epoch);
+  const policies = new Policies(options.policies, hub);
   const replica = new RegistryReplica({ replicaId, clock, log, store, hub });
   const guard = new SelfPreservation();
   const watches = new WatchSessions({
@@ -87,12 +92,13 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     watches,
     guard,
     startedAtMs,
-    degraded: () => [...loaded.problems, ...(snapshots.failure === "" ? [] : [snapshots.failure])],
+    degraded: () => said(...loaded.problems, snapshots.failure, policies.problem),
   });
   return {
     replica,
     watches,
     admin,
+    policies,
     isSettled: () => hub.isSettled,
     async stop() {
       isDraining = true;
@@ -104,6 +110,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       watches.end();
       replica.sessions.end();
       await snapshots.stop();
+      await policies.close();
       await store.close();
     },
   };
@@ -113,4 +120,8 @@ function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(ms, resolve);
   });
+}
+
+function said(...problems: readonly string[]): string[] {
+  return problems.filter((problem) => problem !== "");
 }

@@ -7,6 +7,10 @@ export type MeshErrorCode =
   | "SERVICE_NOT_FOUND"
   | "INSTANCE_NOT_FOUND"
   | "LEASE_NOT_FOUND"
+  /** The service has no policy, or the policy no such revision. */
+  | "POLICY_NOT_FOUND"
+  /** What the caller has read was changed since. */
+  | "ETAG_MISMATCH"
   | "SUPERSEDED"
   | "LIMIT_REACHED"
   | "PERMISSION_DENIED"

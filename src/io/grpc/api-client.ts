@@ -1,12 +1,8 @@
-import type {
-  ClientOptions,
-  ClientUnaryCall,
-  Metadata as GrpcMetadata,
-  ServiceError,
-} from "@grpc/grpc-js";
+import type { ClientOptions } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { AdminServiceClient } from "../../gen/weir/v1/admin.ts";
 import { DiscoveryServiceClient } from "../../gen/weir/v1/discovery.ts";
+import { PolicyServiceClient } from "../../gen/weir/v1/policy.ts";
 import { LeaseResult, RegistryServiceClient } from "../../gen/weir/v1/registry.ts";
 import type {
   ControlPlaneApi,
@@ -18,7 +14,7 @@ import type {
 import { msToDuration } from "../wire/duration.ts";
 import { defaultsToWire, instanceToWire } from "../wire/instance.ts";
 import { metadataToWire } from "../wire/parts.ts";
-import { apiError } from "./api-error.ts";
+import { allPages, caller, PAGE_SIZE } from "./api-call.ts";
 import {
   agentSummary,
   drainReport,
@@ -29,15 +25,10 @@ import {
 } from "./api-listings.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
 import { observe } from "./observe.ts";
-
-/** A person waits at the terminal; a healthy control plane answers in milliseconds. */
-const CALL_TIMEOUT_MS = 5_000;
+import { policyApi } from "./policy-client.ts";
 
 /** On top of a drain's own deadline, so that its answer DEADLINE arrives. */
 const DRAIN_GRACE_MS = 5_000;
-
-/** The largest page that the API gives: fewest round trips. */
-const PAGE_SIZE = 1_000;
 
 const CHANNEL: ClientOptions = {
   // One command, one try: a person repeats it, and must hear at once why it failed.
@@ -46,14 +37,6 @@ const CHANNEL: ClientOptions = {
   "grpc.max_receive_message_length": 16 * 1024 * 1024,
 };
 
-type Callback<Response> = (error: ServiceError | null, response: Response) => void;
-type Unary<Request, Response> = (
-  request: Request,
-  metadata: GrpcMetadata,
-  options: { deadline: number },
-  callback: Callback<Response>,
-) => ClientUnaryCall;
-
 /** The control plane's API over gRPC. Connects with the first call. @param address `host:port`. */
 export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS): ControlPlaneApi {
   const credentials = access.credentials();
@@ -61,7 +44,7 @@ export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS
   const sharing = { ...CHANNEL, channelOverride: registry.getChannel() };
   const admin = new AdminServiceClient(address, credentials, sharing);
   const discovery = new DiscoveryServiceClient(address, credentials, sharing);
-
+  const policies = new PolicyServiceClient(address, credentials, sharing);
   const call = caller(address, access);
 
   return {
@@ -121,28 +104,11 @@ export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS
     async status() {
       return serverState(await call(admin.getStatus.bind(admin), {}));
     },
+    policies: policyApi(policies, call),
     observe: (request: ObserveRequest, observer: Observer) =>
       observe(discovery, address, request, observer, access),
     close: () => registry.close(),
   };
-}
-
-type Call = <Request, Response>(
-  method: Unary<Request, Response>,
-  request: Request,
-  timeoutMs?: number,
-) => Promise<Response>;
-
-/** Unary calls as promises: with a deadline, and failures in a person's words. */
-function caller(address: string, access: ChannelAccess): Call {
-  return (method, request, timeoutMs = CALL_TIMEOUT_MS) =>
-    new Promise((resolve, reject) => {
-      const deadline = Date.now() + timeoutMs;
-      method(request, access.metadata(address), { deadline }, (error, response) => {
-        if (error === null) resolve(response);
-        else void apiError(error, address, access).then(reject);
-      });
-    });
 }
 
 function withLease(lease: LeaseName): { lease: LeaseName } {
@@ -160,18 +126,4 @@ function renewOutcome(result: LeaseResult | undefined): RenewOutcome {
     default:
       throw new MeshError("PROTOCOL_VIOLATION", `renewal result ${result} is not known here`);
   }
-}
-
-/** Follows page tokens to the end. */
-async function allPages<T>(
-  page: (token: string) => Promise<{ items: readonly T[]; next: string }>,
-): Promise<T[]> {
-  const all: T[] = [];
-  let token = "";
-  do {
-    const { items, next } = await page(token);
-    all.push(...items);
-    token = next;
-  } while (token !== "");
-  return all;
 }

@@ -22,6 +22,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "weir.v1.RegistryService",
   "weir.v1.DiscoveryService",
   "weir.v1.AdminService",
+  "weir.v1.PolicyService",
 ]);
 
 type WatchCall = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { serviceKey } from "../../core/model/names.ts";
+import { etagOf, type PolicyRevision } from "../../core/policies/service-policy.ts";
+
+/** How a revision stands in stores. What a later version adds is dropped by this one. */
+const stored = z.object({
+  namespace: z.string().min(1).max(63),
+  service: z.string().min(1).max(63),
+  /** `null` when this revision took the policy away. */
+  policy: z.object({ balancing: z.string().max(64) }).nullable(),
+  changedAtMs: z.number(),
+  changedBy: z.string().max(256),
+  changeId: z.string().max(128),
+});
+
+const book = z.object({
+  createdMs: z.number().int().nonnegative(),
+  revisions: z.array(stored.extend({ revision: z.number().int().positive() })),
+});
+
+type StoredRevision = z.infer<typeof stored>;
+
+/** All of a store, as a file holds it. */
+export function bookToJson(createdMs: number, revisions: readonly PolicyRevision[]): string {
+  const all = revisions.map((one) => ({ revision: one.revision, ...toStored(one) }));
+  return JSON.stringify({ createdMs, revisions: all });
+}
+
+/** @throws Error for what is no book. */
+export function bookFromJson(text: string): {
+  readonly createdMs: number;
+  readonly revisions: readonly PolicyRevision[];
+} {
+  const { createdMs, revisions } = book.parse(JSON.parse(text));
+  return {
+    createdMs,
+    revisions: revisions.map((one) => fromStored(one, one.revision, createdMs)),
+  };
+}
+
+function toStored(revision: Omit<PolicyRevision, "revision" | "etag">): StoredRevision {
+  const { key, policy, changedAtMs, changedBy, changeId } = revision;
+  const [namespace = "", service = ""] = key.split("/");
+  return {
+    namespace,
+    service,
+    policy: policy === undefined ? null : { balancing: policy.balancing },
+    changedAtMs,
+    changedBy,
+    changeId,
+  };
+}
+
+function fromStored(
+  { namespace, service, policy, ...by }: StoredRevision,
+  revision: number,
+  createdMs: number,
+): PolicyRevision {
+  return {
+    key: serviceKey(namespace, service),
+    policy: policy === null ? undefined : { namespace, service, balancing: policy.balancing },
+    revision,
+    changedAtMs: by.changedAtMs,
+    changedBy: by.changedBy,
+    changeId: by.changeId,
+    etag: etagOf(createdMs, revision),
+  };
+}
