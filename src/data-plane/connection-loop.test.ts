@@ -111,7 +111,7 @@ test.each([
     const { clock, opened, last } = startedLoop(addresses);
     const first = last();
     first.events.welcomed("r1", 10_000, []);
-    first.events.drained(4_000, "restart");
+    first.events.drained(4_000, "restart", []);
     expect(first.isClosed).toBe(true);
     clock.advance(latestMs - 2);
     expect(opened).toHaveLength(1);

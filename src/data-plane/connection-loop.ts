@@ -34,8 +34,8 @@ export interface ConnectionEvents {
   welcomed(replicaId: string, lifeEveryMs: number, replicas: readonly ReplicaAddress[]): void;
   /** Any message. */
   alive(): void;
-  /** The server asks to go elsewhere. */
-  drained(retryAfterMs: number, reason: string): void;
+  /** The server asks to go elsewhere, and tells which replicas there are. */
+  drained(retryAfterMs: number, reason: string, replicas: readonly ReplicaAddress[]): void;
   ended(end: StreamEnd): void;
 }
 
@@ -179,7 +179,9 @@ export class ConnectionLoop {
         if (isCurrent()) this.#welcomed(replicaId, lifeEveryMs, replicas);
       },
       alive: () => isCurrent() && this.#alive(),
-      drained: (retryAfterMs, reason) => isCurrent() && this.#drained(retryAfterMs, reason),
+      drained: (retryAfterMs, reason, replicas) => {
+        if (isCurrent()) this.#drained(retryAfterMs, reason, replicas);
+      },
       ended: (end) => isCurrent() && this.#ended(end),
     });
     // An `open` that failed at once has already moved on to the next attempt's wait.
@@ -210,10 +212,11 @@ export class ConnectionLoop {
     );
   }
 
-  #drained(retryAfterMs: number, reason: string): void {
+  #drained(retryAfterMs: number, reason: string, told: readonly ReplicaAddress[]): void {
     const { log, purpose, random, replicas } = this.#options;
     const fields = { purpose, address: placeOf(this.#destination), retryAfterMs, reason };
     log.info(fields, "the control plane asks to go elsewhere");
+    replicas.told(told);
     const isAlone = replicas.size === 1;
     this.#failures = 0;
     this.#problem = reason;

@@ -157,7 +157,7 @@ export class EndpointWatch {
         this.#lastUpdateAtMs = this.#options.clock.nowMs();
         events.alive();
       },
-      drain: (retryAfterMs, reason) => events.drained(retryAfterMs, reason),
+      drain: (retryAfterMs, reason, told) => events.drained(retryAfterMs, reason, told),
       end: (end) => events.ended(end),
     });
     return stream;

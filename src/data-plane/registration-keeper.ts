@@ -175,7 +175,8 @@ export class RegistrationKeeper {
           events.alive();
           this.#notice(notice);
         },
-        drain: (retryAfterMs) => events.drained(retryAfterMs, "the server ends the session"),
+        drain: (retryAfterMs, told) =>
+          events.drained(retryAfterMs, "the server ends the session", told),
         end: (end) => events.ended(end),
       },
     );

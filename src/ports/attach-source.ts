@@ -60,7 +60,7 @@ export interface AttachListener {
   beat(): void;
   notice(notice: AttachNotice): void;
   /** The session is about to end. */
-  drain(retryAfterMs: number): void;
+  drain(retryAfterMs: number, replicas: readonly ReplicaAddress[]): void;
   /** Exactly once, and nothing after it; not after `close`. */
   end(end: StreamEnd): void;
 }

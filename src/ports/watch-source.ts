@@ -35,7 +35,7 @@ export interface WatchListener {
   update(update: Update): void;
   heartbeat(): void;
   /** The stream is about to end. */
-  drain(retryAfterMs: number, reason: string): void;
+  drain(retryAfterMs: number, reason: string, replicas: readonly ReplicaAddress[]): void;
   /** Exactly once, and nothing after it; not after `close`. */
   end(end: StreamEnd): void;
 }

@@ -1,7 +1,17 @@
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
+import { REBALANCE_WINDOW_MS } from "../../src/apps/control-plane/stream-turnover.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
+import { allowAll } from "../../src/io/grpc/authorize.ts";
+import { HealthRegistry } from "../../src/io/grpc/health.ts";
+import { startGrpcServer } from "../../src/io/grpc/server.ts";
+import { weirServices } from "../../src/io/grpc/weir-services.ts";
+import { openListenerSecurity } from "../../src/io/listener-security.ts";
+import { systemClock } from "../../src/io/system-clock.ts";
 import type { InstanceListing } from "../../src/ports/control-plane-api.ts";
+import type { ReplicaAddress } from "../../src/ports/destination.ts";
+import { aControlPlane, quietLog } from "../support/control-plane.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
 import { aControlPlaneServer, aMesh, aServer, registered } from "../support/mesh.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -110,6 +120,43 @@ test("a replica that only a server told of is enough when that server is gone", 
   await first.stop();
   expect((await connected)[0]).toEqual({ address: told, replicaId: "r2" });
   await second.stop();
+});
+
+test("a replica that joins gets the streams that are sent elsewhere, though nobody configured it", async () => {
+  const clock = new FakeClock();
+  const peers: ReplicaAddress[] = [];
+  const plane = aControlPlane(clock, { peers: () => peers });
+  const { replica: registry, watches, admin, policies } = plane;
+  const health = new HealthRegistry();
+  const services = weirServices({
+    registry,
+    watches,
+    admin,
+    policies,
+    authorizer: allowAll,
+    health,
+  });
+  const security = openListenerSecurity({ tls: {} }, systemClock, quietLog);
+  const first = await startGrpcServer("127.0.0.1:0", services, security);
+  onTestFinished(async () => {
+    security.stop();
+    await first.stop();
+  });
+  const mesh = await aMesh(first.address);
+  await mesh.register({ service: "orders", id: "mine", port: 8_080 });
+  const connected = once(mesh, "connected");
+
+  const second = await aControlPlaneServer({ replicaId: "joined" });
+  peers.push({ replicaId: "cp", address: first.address });
+  peers.push({ replicaId: "joined", address: second.address });
+  expect(plane.turnover.rebalance(1)).toBe(2);
+  for (let ms = 0; ms <= REBALANCE_WINDOW_MS; ms += 1_000) clock.advance(1_000);
+
+  expect((await connected)[0]).toEqual({ address: second.address, replicaId: "joined" });
+  await waitUntil("the registration's move", WITHIN_MS, async () => {
+    return (await instancesAt(second.address)).length === 1;
+  });
+  expect(shown(await instancesAt(second.address))).toMatchObject([{ id: "mine", generation: 2 }]);
 });
 
 /** The addresses of the servers that have an agent. */

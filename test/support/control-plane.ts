@@ -1,4 +1,8 @@
-import { type ControlPlane, startControlPlane } from "../../src/apps/control-plane/start.ts";
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from "../../src/apps/control-plane/start.ts";
 import type { EndpointsUpdate, Update } from "../../src/core/discovery/update.ts";
 import { NO_LOCALITY, type ServiceDefaults } from "../../src/core/model/instance.ts";
 import type { MeshError } from "../../src/core/model/mesh-error.ts";
@@ -6,8 +10,6 @@ import type { RegisterInput } from "../../src/core/registry/admission.ts";
 import { memoryPolicyStore } from "../../src/io/local-policy-store.ts";
 import { noRegistryStore } from "../../src/io/no-registry-store.ts";
 import type { Log } from "../../src/ports/log.ts";
-import type { PolicyStore } from "../../src/ports/policy-store.ts";
-import type { RegistryStore } from "../../src/ports/registry-store.ts";
 import type { ServerHost } from "../../src/ports/server-host.ts";
 import type { WatchSession, WatchSink } from "../../src/ports/watch-service.ts";
 import { anInstance } from "./builders.ts";
@@ -33,15 +35,15 @@ const encoded = new Map<Uint8Array, Update>();
 /** A whole replica on a clock that is moved by hand; updates stay readable. */
 export function aControlPlane(
   clock: FakeClock,
-  more: { settleAfterMs?: number; store?: RegistryStore; policies?: PolicyStore } = {},
+  more: Partial<ControlPlaneOptions> = {},
 ): ControlPlane {
   return startControlPlane({
     replicaId: "cp",
     softwareVersion: "test",
     clock,
     log: quietLog,
-    store: more.store ?? noRegistryStore,
-    policies: more.policies ?? memoryPolicyStore(clock),
+    store: noRegistryStore,
+    policies: memoryPolicyStore(clock),
     encoder: {
       encode(update) {
         const bytes = new Uint8Array(64);
@@ -51,7 +53,8 @@ export function aControlPlane(
       sizeOf: () => 100_000,
     },
     host: quietHost,
-    settleAfterMs: more.settleAfterMs ?? 0,
+    settleAfterMs: 0,
+    ...more,
   });
 }
 

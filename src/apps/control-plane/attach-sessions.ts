@@ -5,6 +5,7 @@ import type { RegisterInput } from "../../core/registry/admission.ts";
 import type { InstanceRecord, RecordLeases } from "../../core/registry/record.ts";
 import type { LeaseKey } from "../../core/registry/registry.ts";
 import type { AttachSession, AttachSink, NoticeKind } from "../../ports/registry-service.ts";
+import type { StreamTurnover } from "./stream-turnover.ts";
 
 /** One file descriptor and some 30 KB each: far more than one machine's agents. */
 export const MAX_SESSIONS = 20_000;
@@ -23,11 +24,13 @@ interface SessionRegistry {
 /** The open Attach sessions, by id: an instance's notices go to the session that keeps it. */
 export class AttachSessions {
   readonly #replica: SessionRegistry;
+  readonly #turnover: StreamTurnover;
   readonly #sessions = new Map<string, OpenSession>();
   #opened = 0;
 
-  constructor(replica: SessionRegistry) {
+  constructor(replica: SessionRegistry, turnover: StreamTurnover) {
     this.#replica = replica;
+    this.#turnover = turnover;
   }
 
   get size(): number {
@@ -46,8 +49,12 @@ export class AttachSessions {
       );
     }
     const id = `${this.#replica.replicaId}-${++this.#opened}-${clientId}`;
-    const session = new OpenSession(id, this.#replica, sink, () => this.#sessions.delete(id));
+    const session = new OpenSession(id, this.#replica, sink, () => {
+      this.#sessions.delete(id);
+      this.#turnover.closed(sink);
+    });
     this.#sessions.set(id, session);
+    this.#turnover.opened(sink);
     return session;
   }
 

@@ -33,6 +33,7 @@ import { BatchTime } from "./batch-time.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import type { DrainWaits } from "./drain-waits.ts";
 import { instancesOf, servicesOf, unknownService } from "./listing.ts";
+import type { StreamTurnover } from "./stream-turnover.ts";
 
 export interface ReplicaOptions {
   readonly replicaId: string;
@@ -40,6 +41,7 @@ export interface ReplicaOptions {
   readonly log: Log;
   readonly store: RegistryStore;
   readonly hub: DiscoveryHub;
+  readonly turnover: StreamTurnover;
 }
 
 /** The registry of this replica with what surrounds it: sessions, journal, watchers. */
@@ -62,7 +64,7 @@ export class RegistryReplica implements RegistryService {
     this.#store = options.store;
     this.#hub = options.hub;
     this.#time = new BatchTime(options.clock);
-    this.sessions = new AttachSessions(this);
+    this.sessions = new AttachSessions(this, options.turnover);
     this.registry = new Registry({
       upserted: (record) => this.#hub.upserted(record),
       removed: (record, reason, fence) => this.#removed(record, reason, fence),

@@ -1,4 +1,6 @@
 import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
+import { newFastRandom } from "../../core/model/fast-random.ts";
+import type { ServiceKey } from "../../core/model/names.ts";
 import { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ReplicaAddress } from "../../ports/destination.ts";
@@ -14,6 +16,7 @@ import { LeaseReaper } from "./lease-reaper.ts";
 import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistence.ts";
 import { Policies } from "./policies.ts";
 import { RegistryReplica } from "./registry-replica.ts";
+import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
 /** Agents are asked to leave over this long before streams end, so that they do not all come back at once. */
@@ -34,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly settleAfterMs?: number;
   /** The replicas that clients are told of, this one included; nothing when left out. */
   readonly peers?: () => readonly ReplicaAddress[];
+  /** When streams are asked to go to another replica, if there is one. */
+  readonly streamAgeMs?: number;
 }
 
 /** One running replica, without its listeners: what a simulation runs is what ships. */
@@ -42,6 +47,8 @@ export interface ControlPlane {
   readonly watches: WatchSessions;
   readonly admin: AdminViews;
   readonly policies: Policies;
+  /** To be told when a replica joins. */
+  readonly turnover: StreamTurnover;
   readonly isSettled: () => boolean;
   /** Sends everybody away, then ends streams; writes the last snapshot. */
   stop(): Promise<void>;
@@ -49,7 +56,7 @@ export interface ControlPlane {
 
 /** Assembles a replica from ports and lets it run. */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { replicaId, clock, log, store } = options;
+  const { replicaId, clock, log, store, peers = () => [] } = options;
   const startedAtMs = clock.nowMs();
   const loaded = store.load();
   for (const problem of loaded.problems) log.warn({}, problem);
@@ -59,15 +66,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   const hub = new DiscoveryHub(clock, options.encoder, epoch);
   const policies = new Policies(options.policies, hub);
-  const replica = new RegistryReplica({ replicaId, clock, log, store, hub });
+  const turnover = newTurnover(options, epoch);
+  const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
   const guard = new SelfPreservation();
-  const watches = new WatchSessions({
-    replicaId,
-    clock,
-    hub,
-    progressed: (key) => drains.progressed(key),
-    peers: options.peers ?? (() => []),
-  });
+  const progressed = (key: ServiceKey): void => drains.progressed(key);
+  const watches = new WatchSessions({ replicaId, clock, hub, progressed, peers, turnover });
   const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
   replica.useDrains(drains);
 
@@ -99,6 +102,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     watches,
     admin,
     policies,
+    turnover,
     isSettled: () => hub.isSettled,
     async stop() {
       isDraining = true;
@@ -114,6 +118,12 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       await store.close();
     },
   };
+}
+
+/** Another seed at each start of each replica, and the same one in the same simulation. */
+function newTurnover({ clock, streamAgeMs, peers }: ControlPlaneOptions, epoch: number) {
+  const hasElsewhere = () => (peers?.().length ?? 0) > 1;
+  return new StreamTurnover({ clock, random: newFastRandom(epoch), streamAgeMs, hasElsewhere });
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

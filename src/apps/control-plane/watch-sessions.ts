@@ -12,6 +12,7 @@ import type {
   WatchSink,
 } from "../../ports/watch-service.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
+import type { StreamTurnover } from "./stream-turnover.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Some 12 KB each: 20,000 are 240 MB, and their fan-out takes a tenth of a second. */
@@ -41,6 +42,7 @@ export class WatchSessions implements WatchService {
   readonly peers: () => readonly ReplicaAddress[];
   readonly #clock: Clock;
   readonly #hub: DiscoveryHub;
+  readonly #turnover: StreamTurnover;
   readonly #progressed: (key: ServiceKey) => void;
   readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   readonly #lost = new Map<string, LostAgent>();
@@ -56,10 +58,12 @@ export class WatchSessions implements WatchService {
     readonly hub: DiscoveryHub;
     readonly progressed: (key: ServiceKey) => void;
     readonly peers: () => readonly ReplicaAddress[];
+    readonly turnover: StreamTurnover;
   }) {
     this.replicaId = options.replicaId;
     this.epoch = options.hub.epoch;
     this.peers = options.peers;
+    this.#turnover = options.turnover;
     this.#clock = options.clock;
     this.#hub = options.hub;
     this.#progressed = options.progressed;
@@ -91,6 +95,7 @@ export class WatchSessions implements WatchService {
     const watcher = new Watcher(hello, sink, this.#clock.nowMs());
     this.#slots[this.#opened++ % HEARTBEAT_SLOTS]?.add(watcher);
     this.#hub.watchers.add(watcher);
+    this.#turnover.opened(sink);
     return new OpenWatch(watcher, this.#surroundings);
   }
 
@@ -116,6 +121,7 @@ export class WatchSessions implements WatchService {
   /** Asks every agent to go elsewhere. */
   drain(retryAfterMs: number): void {
     this.#isDraining = true;
+    this.#turnover.stop();
     for (const { sink } of this.#hub.watchers)
       sink.drain(retryAfterMs, "the server is shutting down");
   }
@@ -134,6 +140,7 @@ export class WatchSessions implements WatchService {
 
   #closed(watcher: Watcher, isGoodbye: boolean): void {
     for (const slot of this.#slots) slot.delete(watcher);
+    this.#turnover.closed(watcher.sink);
     const services = new Set(watcher.subscriptions.keys());
     this.#hub.leave(watcher);
     if (watcher.isDataPlane && !isGoodbye && services.size > 0) {

@@ -78,9 +78,11 @@ function hear({ message }: AttachResponse, listener: AttachListener): void {
       if (notice !== undefined) listener.notice(notice);
       return;
     }
-    case "drain":
-      listener.drain(durationToMs(message.value.retryAfter) ?? 0);
+    case "drain": {
+      const { retryAfter, replicas } = message.value;
+      listener.drain(durationToMs(retryAfter) ?? 0, replicas);
       return;
+    }
     case undefined:
       // A message of a newer protocol.
       return;

@@ -120,7 +120,8 @@ class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
   }
 
   drain(retryAfterMs: number): void {
-    this.#write({ $case: "drain", value: { retryAfter: msToDuration(retryAfterMs) } });
+    const replicas = [...this.#peers()];
+    this.#write({ $case: "drain", value: { retryAfter: msToDuration(retryAfterMs), replicas } });
   }
 
   end(): void {

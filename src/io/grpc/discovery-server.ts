@@ -137,7 +137,9 @@ class WatchStream implements WatchSink, StreamListener<WatchRequest> {
   }
 
   drain(retryAfterMs: number, reason: string): void {
-    this.#say({ $case: "drain", value: { retryAfter: msToDuration(retryAfterMs), reason } });
+    const replicas = [...this.#watches.peers()];
+    const retryAfter = msToDuration(retryAfterMs);
+    this.#say({ $case: "drain", value: { retryAfter, reason, replicas } });
   }
 
   end(error?: MeshError): void {

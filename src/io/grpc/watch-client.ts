@@ -88,8 +88,8 @@ function hear(
       listener.heartbeat();
       return;
     case "drain": {
-      const { retryAfter, reason } = message.value;
-      listener.drain(durationToMs(retryAfter) ?? 0, reason);
+      const { retryAfter, reason, replicas } = message.value;
+      listener.drain(durationToMs(retryAfter) ?? 0, reason, replicas);
       return;
     }
     case undefined:

@@ -332,6 +332,8 @@ export interface StreamDrain {
     | undefined;
   /** Why. */
   reason: string;
+  /** The replicas that there are now, also those that joined since the welcome; empty when it does not say. */
+  replicas: ReplicaAddress[];
 }
 
 /** See DiscoveryService.Resolve. */
@@ -1769,7 +1771,7 @@ export const ResourceUpdate: MessageFns<ResourceUpdate> = {
 };
 
 function createBaseStreamDrain(): StreamDrain {
-  return { retryAfter: undefined, reason: "" };
+  return { retryAfter: undefined, reason: "", replicas: [] };
 }
 
 export const StreamDrain: MessageFns<StreamDrain> = {
@@ -1779,6 +1781,9 @@ export const StreamDrain: MessageFns<StreamDrain> = {
     }
     if (message.reason !== "") {
       writer.uint32(18).string(message.reason);
+    }
+    for (const v of message.replicas) {
+      ReplicaAddress.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1810,6 +1815,14 @@ export const StreamDrain: MessageFns<StreamDrain> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.replicas.push(ReplicaAddress.decode(reader, reader.uint32()));
             continue;
           }
         }

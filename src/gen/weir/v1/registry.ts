@@ -404,7 +404,11 @@ export interface InstanceNotice {
 /** The session is about to end. */
 export interface SessionDrain {
   /** When this replica expects to be back. */
-  retryAfter: Duration | undefined;
+  retryAfter:
+    | Duration
+    | undefined;
+  /** The replicas that there are now, also those that joined since the welcome; empty when it does not say. */
+  replicas: ReplicaAddress[];
 }
 
 /** See RegistryService.ListServices. */
@@ -2176,13 +2180,16 @@ export const InstanceNotice: MessageFns<InstanceNotice> = {
 };
 
 function createBaseSessionDrain(): SessionDrain {
-  return { retryAfter: undefined };
+  return { retryAfter: undefined, replicas: [] };
 }
 
 export const SessionDrain: MessageFns<SessionDrain> = {
   encode(message: SessionDrain, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.retryAfter !== undefined) {
       Duration.encode(message.retryAfter, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.replicas) {
+      ReplicaAddress.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2206,6 +2213,14 @@ export const SessionDrain: MessageFns<SessionDrain> = {
             }
 
             message.retryAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replicas.push(ReplicaAddress.decode(reader, reader.uint32()));
             continue;
           }
         }
