@@ -114,12 +114,12 @@ const REASON_CODES: Readonly<Record<RemovalReason, ReasonCode>> = {
   evicted: ReasonCode.REMOVAL_REASON_EVICTED,
 };
 
-function removalReasonToWire(reason: RemovalReason): ReasonCode {
+export function removalReasonToWire(reason: RemovalReason): ReasonCode {
   return REASON_CODES[reason];
 }
 
 /** A reason that is newer than this program is taken as expiry, the one that fences least. */
-function removalReasonFromWire(code: ReasonCode): RemovalReason {
+export function removalReasonFromWire(code: ReasonCode): RemovalReason {
   switch (code) {
     case ReasonCode.REMOVAL_REASON_DEREGISTERED:
       return "deregistered";

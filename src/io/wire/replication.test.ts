@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { anInstance } from "../../../test/support/builders.ts";
+import { aHeartbeat, aRecord, aRemoval } from "../../../test/support/replication.ts";
+import { type ReceivedEntry, recordEntry } from "../../core/replication/entry.ts";
+import { entryBytesAtMost } from "../../core/replication/entry-size.ts";
+import type { DeltaBatch, ReplicationMessage } from "../../core/replication/messages.ts";
+import { OriginLog } from "../../core/replication/origin-log.ts";
+import { PullServer } from "../../core/replication/pull-server.ts";
+import { Entry, Envelope } from "../../gen/weir/replication/v1/replication.ts";
+import { encodeEntry } from "./replicated-entry.ts";
+import { decodeReplication, MESSAGE_OVERHEAD_BYTES, ReplicationWire } from "./replication.ts";
+
+const ORIGIN = { replicaId: "a", epoch: 1_700_000_000_000 };
+const wire = new ReplicationWire("prod");
+
+/** Everything that a record can say, in the largest numbers and odd texts. */
+const rich = recordEntry({
+  instance: anInstance({
+    id: "a",
+    generation: 7,
+    priority: 3,
+    address: { kind: "hostname", value: "orders.example" },
+    ports: [{ name: "grpc", port: 65_535, protocol: "grpc" }],
+    locality: { region: "eu", zone: "a", subZone: "r1" },
+    metadata: new Map([["größe", "ß€😀"]]),
+    health: "unhealthy",
+    leaseMs: 3_500,
+  }),
+  defaults: { protocol: "grpc", policy: "peak_ewma" },
+  firstRegisteredHlc: 2 ** 52 + 1,
+  operatorRevision: 5,
+  isDraining: true,
+  isSuspect: true,
+  adoption: 2,
+});
+
+function aBatch(entries: readonly ReceivedEntry[]): DeltaBatch {
+  return { type: "delta", origin: ORIGIN, prevSeq: 4, seq: 4 + entries.length, entries };
+}
+
+function aChunk(): ReplicationMessage {
+  const log = new OriginLog(ORIGIN);
+  log.append(rich);
+  log.flush();
+  const want = { kind: "full" } as const;
+  const request = { type: "pull-request", origin: ORIGIN, requester: "b", session: 1 } as const;
+  return new PullServer().answer({ ...request, want, chunk: 0 }, log, 0);
+}
+
+const request = {
+  type: "pull-request",
+  origin: ORIGIN,
+  requester: "b",
+  session: 9,
+  chunk: 2,
+} as const;
+const messages: [string, ReplicationMessage][] = [
+  ["a batch", aBatch([rich, aRecord("b"), aRemoval("c"), aRemoval("c", "r-c", 0)])],
+  [
+    "a heartbeat",
+    aHeartbeat(new OriginLog(ORIGIN), {
+      applied: [{ replicaId: "b", epoch: 3, seq: 17, silentMs: 250 }],
+      flags: { isLeaving: true, isIsolated: true, isSettled: true },
+    }),
+  ],
+  ["a pull of a tail", { ...request, want: { kind: "from-seq", seq: 0 } }],
+  ["a pull of sums", { ...request, want: { kind: "vector" } }],
+  ["a pull of buckets", { ...request, want: { kind: "buckets", buckets: [0, 255] } }],
+  ["a pull of all", { ...request, want: { kind: "full" } }],
+  ["a chunk", aChunk()],
+  [
+    "a chunk with sums",
+    { ...aChunk(), vector: new BigUint64Array(256).fill(2n ** 64n - 1n) } as ReplicationMessage,
+  ],
+  ...(["too-old", "other-epoch", "unknown-session"] as const).map(
+    (status): [string, ReplicationMessage] => [
+      status,
+      { ...aChunk(), status } as ReplicationMessage,
+    ],
+  ),
+  ["a goodbye", { type: "control", origin: ORIGIN, kind: "leave" }],
+];
+
+describe("what replicas say", () => {
+  test.each(messages)("%s arrives as it was sent", (_, message) => {
+    expect(wire.decode(wire.encode(message))).toEqual(message);
+  });
+
+  test("an entry of a kind that comes later is kept as it is", () => {
+    const bytes = Uint8Array.from([0x9a, 0x06, 0x02, 0x08, 0x01]);
+    const batch = aBatch([{ kind: "unknown", bytes }, aRecord("b")]);
+    const arrived = wire.decode(wire.encode(batch));
+    expect(arrived).toEqual(batch);
+    expect(wire.decode(wire.encode(arrived ?? batch))).toEqual(batch);
+  });
+});
+
+describe("what is refused", () => {
+  const good = Envelope.decode(wire.encode(aBatch([aRecord("a")])));
+  const spoiled = (part: Partial<Envelope>) => Envelope.encode({ ...good, ...part }).finish();
+  const delta = (entries: Buffer[], seq = 4n + BigInt(entries.length), epoch = 1n) =>
+    spoiled({
+      message: {
+        $case: "delta",
+        value: { origin: { replicaId: "a", epoch }, prevSeq: 4n, seq, entries },
+      },
+    });
+  const record = Entry.decode(encodeEntry(aRecord("a")));
+  const entryWith = (part: object) => {
+    const value = record.kind?.$case === "record" ? { ...record.kind.value, ...part } : undefined;
+    if (value === undefined) throw new Error("no record");
+    return Buffer.from(Entry.encode({ kind: { $case: "record", value } }).finish());
+  };
+
+  test.each<[string, string, Uint8Array]>([
+    ["other-cluster", "another cluster", spoiled({ cluster: "test" })],
+    ["newer", "a newer version", spoiled({ protocolVersion: 2 })],
+    ["newer", "an unknown kind", spoiled({ message: undefined })],
+    ["other-cluster", "nothing", new Uint8Array()],
+    ["garbage", "no protobuf", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+    ["garbage", "a miscounted batch", delta([], 9n)],
+    ["garbage", "an epoch that is no number", delta([], 4n, 2n ** 60n)],
+    ["garbage", "a broken entry", delta([Buffer.from([0x0a, 0xff])])],
+    ["garbage", "a record of nothing", delta([entryWith({ instance: undefined })])],
+    ["garbage", "a time that is no number", delta([entryWith({ firstRegisteredHlc: 2n ** 63n })])],
+  ])("%s: %s", (kind, _, bytes) => {
+    expect(decodeReplication("prod", bytes)).toMatchObject({ isGood: false, problem: { kind } });
+  });
+
+  test.each(["", "a b", "*", ">", "__proto__/", "x".repeat(200)])("the name %j", (id) => {
+    const told: string[] = [];
+    const telling = new ReplicationWire("prod", ({ kind }) => told.push(kind));
+    const entry = aRecord("a");
+    const instance = { ...entry.record.instance, service: id };
+    const batch = aBatch([{ ...entry, record: { ...entry.record, instance } }]);
+    expect(telling.decode(telling.encode(batch))).toBeUndefined();
+    expect(told).toEqual(["garbage"]);
+  });
+
+  test("a bucket that does not exist, and an origin without a name", () => {
+    const bad: ReplicationMessage[] = [
+      { ...request, want: { kind: "buckets", buckets: [256] } },
+      { ...request, origin: { replicaId: "", epoch: 1 }, want: { kind: "full" } },
+      { ...aChunk(), vector: new BigUint64Array(3) } as ReplicationMessage,
+    ];
+    for (const message of bad) expect(wire.decode(wire.encode(message))).toBeUndefined();
+  });
+});
+
+test("no bytes make it throw, neither random ones nor damaged messages", () => {
+  const samples = messages.map(([, message]) => wire.encode(message));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.nat(),
+      fc.nat(),
+      fc.nat(),
+      (noise, a, b, c) => {
+        decodeReplication("prod", noise);
+        const damaged = Uint8Array.from(samples[a % samples.length] ?? noise);
+        damaged[b % damaged.length] = c % 256;
+        decodeReplication("prod", damaged);
+        const decoded = decodeReplication("prod", damaged.subarray(0, c % damaged.length));
+        expect(decoded.isGood || decoded.problem.message.length > 0).toBe(true);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("no message is larger than its entries' bounds and the overhead say", () => {
+  const text = fc.string({ unit: "grapheme", maxLength: 40 });
+  const entry = fc
+    .record({
+      key: text,
+      value: text,
+      ports: fc.nat(16),
+      hlc: fc.maxSafeNat(),
+      isRemoval: fc.boolean(),
+    })
+    .map(({ key, value, ports, hlc, isRemoval }) => {
+      if (isRemoval) return aRemoval("some-id", "some-registration", hlc);
+      return recordEntry({
+        ...rich.record,
+        firstRegisteredHlc: hlc,
+        operatorRevision: hlc,
+        adoption: hlc,
+        instance: anInstance({
+          generation: hlc,
+          leaseMs: 299_999.999_9,
+          locality: { region: value, zone: value, subZone: value },
+          metadata: new Map([[key, value]]),
+          ports: Array.from({ length: ports }, () => ({
+            name: value,
+            port: 65_535,
+            protocol: "grpc" as const,
+          })),
+        }),
+      });
+    });
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
+      const bound = entries.reduce((sum, each) => sum + entryBytesAtMost(each), 0);
+      expect(wire.encode(aBatch(entries)).length).toBeLessThanOrEqual(
+        bound + MESSAGE_OVERHEAD_BYTES,
+      );
+    }),
+  );
+});
