@@ -98,6 +98,37 @@ describe("position", () => {
   });
 });
 
+test("a removal empties the id, also when the process that held it last was never heard of", () => {
+  const set = setWith(A, B);
+  const result = set.apply(
+    delta(1, [B], { removals: [removal("a", "deregistered", "a-2")] }),
+    EPOCH,
+  );
+  expect(result).toMatchObject({ changed: true, urgent: true });
+  expect(ids(set)).toEqual(["b"]);
+  expect(set.resumeToken()?.digest).toEqual(digestOf([B]));
+});
+
+test("a removal of another process leaves an endpoint alone that this server does not list", () => {
+  const set = setWith(A, B);
+  set.apply(snapshot([B], { version: 5, settled: false }), EPOCH + 1);
+  const removals = [removal("a", "deregistered", "a-0")];
+  set.apply({ ...delta(5, [B], { removals }), settled: false }, EPOCH + 1);
+  expect(ids(set)).toEqual(["a", "b"]);
+});
+
+test("a snapshot in chunks that is asked for after mismatches is no mismatch at its first chunk", () => {
+  const set = setWith(A);
+  const wrong = digestOf([C]);
+  set.apply(delta(1, [], { digest: wrong }), EPOCH);
+  expect(set.apply(delta(2, [], { digest: wrong }), EPOCH).digestMismatch).toBe(true);
+  set.forgetPosition();
+  const first = set.apply(snapshot([A], { version: 5, isLastChunk: false }), EPOCH);
+  expect(first).toMatchObject({ outcome: "collected", digestMismatch: false });
+  const last = snapshot([B], { version: 5, chunk: 1, digest: digestOf([A, B]) });
+  expect(set.apply(last, EPOCH)).toMatchObject({ outcome: "applied", digestMismatch: false });
+});
+
 test("one digest mismatch may repair itself, two in a row are an alarm until one matches", () => {
   const set = setWith(A);
   const wrong = digestOf([C]);

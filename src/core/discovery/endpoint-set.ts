@@ -93,6 +93,8 @@ export class EndpointSet {
   forgetPosition(): void {
     this.#cursor = undefined;
     this.#collecting = undefined;
+    // What comes now is judged anew: a snapshot of several chunks must not be asked for again at its first.
+    this.#mismatchCount = 0;
   }
 
   /** Starts from what was saved: only for a set without any answer yet. */
@@ -228,11 +230,10 @@ export class EndpointSet {
     const slot = this.#slots.get(removal.id);
     this.#fences.removed(removal, slot?.content);
     if (slot === undefined) return;
-    const isListedProcess = slot.registrationId === removal.registrationId;
-    if (isListedProcess) this.#delete(removal.id, slot);
-    if (!isListedProcess && slot.content?.registrationId !== removal.registrationId) return;
-    // Otherwise the listed process was rejected, and what was routed to instead is gone now.
-    slot.content = undefined;
+    // One that this server did not list may be a newer process than the one that left.
+    if (!slot.isListed && slot.content?.registrationId !== removal.registrationId) return;
+    // The id is gone, also when this agent never heard of the process that held it last.
+    this.#delete(removal.id, slot);
     effects.changed = true;
     effects.urgent = true;
   }
