@@ -172,6 +172,21 @@ test("a drain reaches the picker first, then the count is reported, then the ACK
   expect(last.reports.map(({ count }) => count)).toEqual([1, 0]);
 });
 
+test("a request to the only endpoint left, after it was reported idle, is reported with the next change", () => {
+  const { source, table, clock } = watching();
+  source.last.welcome();
+  source.last.listener.update(snapshot([A_DRAINING]));
+  const upstream = upstreamOf(table);
+  const load = upstream.pick(0, () => 0, 0, []);
+  if (load === undefined) throw new Error("nobody can be picked");
+  upstream.begin(load, 0);
+  source.last.listener.update(delta(1, [A_DRAINING, B], { upserts: [B] }));
+  clock.advance(ACK_DELAY_MS);
+  expect(source.last.written.slice(-2)).toEqual(["in-flight", "ack"]);
+  upstream.end(load, "success", 0, clock.nowMs());
+  expect(source.last.reports.map(({ count }) => count)).toEqual([0, 1, 0]);
+});
+
 test("an idle draining endpoint is reported idle at once, and to every server anew", () => {
   const { source, clock } = watching();
   source.last.welcome();

@@ -221,7 +221,7 @@ export class EndpointWatch {
     const key = serviceKey(namespace, service);
     // A server that hears from us for the first time knows nothing of drains that we applied before.
     const draining = this.#introduced.has(key)
-      ? result.draining
+      ? [...result.draining, ...this.#busyAgain(key, result.draining)]
       : this.#options.services.drainingOf(key);
     this.#introduced.add(key);
     const nonce = { type: "endpoints" as const, namespace, service, version, chunk };
@@ -233,6 +233,20 @@ export class EndpointWatch {
       const fields = { service: key, rejected };
       this.#options.log.warn(fields, "endpoints that cannot be used; keeping their former content");
     }
+  }
+
+  /** Reported idle, and sent to since: as the last one that was left, a draining endpoint is picked. */
+  #busyAgain(key: ServiceKey, told: readonly Endpoint[]): Endpoint[] {
+    if (this.#reported.size === 0) return [];
+    const { services } = this.#options;
+    return services
+      .drainingOf(key)
+      .filter(
+        (endpoint) =>
+          this.#reported.get(endpoint.registrationId) === 0 &&
+          services.inFlightOf(key, endpoint) > 0 &&
+          !told.includes(endpoint),
+      );
   }
 
   #reportInFlight(key: ServiceKey, draining: readonly Endpoint[]): void {

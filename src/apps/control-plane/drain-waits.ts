@@ -81,8 +81,7 @@ export class DrainWaits {
     const shared = this.#hub.viewOf(record.service.key);
     const lost = this.#watches.lostFrom(record.service.key, nowMs);
     const pending = pendingAgents({
-      view: shared.view,
-      instanceId: record.instance.id,
+      otherSince: shared.view.otherSince(record.instance.id),
       registrationId: record.instance.registrationId,
       drainVersion,
       subscriptions: shared.subscribers,

@@ -121,6 +121,10 @@ describe("a drain", () => {
     plane.replica.register(anInput({ id: "c", registrationId: "rc" as never }));
     clock.advance(300);
     await settlePromises();
+    // It has not heard of the newcomer: it still has nobody else.
+    expect(box.answer).toBeUndefined();
+    agent.ack();
+    await settlePromises();
     expect(box.answer?.outcome).toBe("safe");
   });
 

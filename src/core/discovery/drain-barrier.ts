@@ -1,5 +1,4 @@
-import type { InstanceId, RegistrationId } from "../model/names.ts";
-import type { ServiceView } from "./service-view.ts";
+import type { RegistrationId } from "../model/names.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** So long a lost agent may still be sending by what it last knew. */
@@ -20,11 +19,11 @@ export interface PendingAgent {
 }
 
 export interface BarrierInput {
-  readonly view: ServiceView;
-  readonly instanceId: InstanceId;
   readonly registrationId: RegistrationId;
   /** The version that says `draining`. */
   readonly drainVersion: number;
+  /** The version from which on agents know somebody else to send to; `undefined` while there is nobody. */
+  readonly otherSince: number | undefined;
   /** Of all watchers of the service. */
   readonly subscriptions: Iterable<Subscription>;
   /** Agents that watched the service and are gone for less than LOST_AGENT_MS. */
@@ -55,7 +54,7 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
       detail: `its stream broke ${seconds(lostForMs)} ago; it counts for ${seconds(LOST_AGENT_MS)}`,
     });
   }
-  if (agentCount > 0 && !input.view.hasOther(input.instanceId)) {
+  if (agentCount > 0 && input.otherSince === undefined) {
     pending.push({
       agentId: input.replicaId,
       kind: "last-endpoint",
@@ -74,8 +73,10 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
 
 function whyPending(subscription: Subscription, input: BarrierInput): PendingAgent | undefined {
   const { agentId } = subscription.watcher;
-  if (subscription.ackedVersion < input.drainVersion) {
-    const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${input.drainVersion}`;
+  // Until it knows somebody else, it goes on sending to the only endpoint that it has.
+  const neededVersion = Math.max(input.drainVersion, input.otherSince ?? 0);
+  if (subscription.ackedVersion < neededVersion) {
+    const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${neededVersion}`;
     return { agentId, kind: "not-acknowledged", detail };
   }
   const count = subscription.watcher.inFlightTo(input.registrationId);

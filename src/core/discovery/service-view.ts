@@ -41,6 +41,9 @@ export class ServiceView {
   readonly #changedAt: number[] = [];
   /** Deltas are possible from this version on. */
   #floor = 0;
+  #otherSince:
+    | { readonly id: InstanceId; readonly atVersion: number; readonly since: number | undefined }
+    | undefined;
   /** The digest's sum: in a typed array it wraps by itself, and no sum but the last one is made. */
   readonly #hashSum = new BigUint64Array(1);
 
@@ -59,13 +62,33 @@ export class ServiceView {
     return { count: this.#endpoints.size, sum: this.#hashSum[0] ?? 0n };
   }
 
-  /** True when somebody else could take the requests of `id`. */
-  hasOther(id: InstanceId): boolean {
+  /**
+   * The version from which on an agent knows somebody else who can take the requests of `id`;
+   * `undefined` while there is nobody.
+   */
+  otherSince(id: InstanceId): number | undefined {
+    const known = this.#otherSince;
+    // Every acknowledgement asks, and most of them between two changes.
+    if (known?.id === id && known.atVersion === this.version) return known.since;
+    const since = this.#findOther(id);
+    this.#otherSince = { id, atVersion: this.version, since };
+    return since;
+  }
+
+  #findOther(id: InstanceId): number | undefined {
+    const others = new Set<InstanceId>();
     for (const endpoint of this.#endpoints.values()) {
       const isUsable = endpoint.state === "healthy" || endpoint.state === "suspect";
-      if (endpoint.id !== id && isUsable && endpoint.weight > 0) return true;
+      if (endpoint.id !== id && isUsable && endpoint.weight > 0) others.add(endpoint.id);
     }
-    return false;
+    if (others.size === 0) return undefined;
+    let version: number | undefined;
+    for (let i = this.#changedIds.length - 1; i >= 0 && others.size > 0; i--) {
+      const changed = this.#changedIds[i];
+      if (changed !== undefined && others.delete(changed)) version = this.#changedAt[i];
+    }
+    // Whoever is left changed last before what is remembered.
+    return others.size > 0 ? this.#floor : version;
   }
 
   upsert(endpoint: Endpoint, version: number): void {
