@@ -10,7 +10,8 @@ import { bookFromJson, bookToJson } from "../wire/policy-json.ts";
 import { type FileFormat, readChecksummed, setAside, writeChecksummed } from "./checksummed.ts";
 import { storageFailed } from "./storage-error.ts";
 
-const FORMAT: FileFormat = { magic: "weir-policies", version: 1 };
+/** Policies with their last revisions, as JSON. */
+export const POLICY_FILE: FileFormat = { magic: "weir-policies", version: 1 };
 
 /**
  * Policies of a single server in one file, replaced whole at each change. Only one process may
@@ -31,7 +32,7 @@ export function openPolicyFile(path: string, clock: Clock): PolicyStore {
     book,
     state: { kind: "file", where: path, isWritable: true, problem, note: "" },
     persist: (revisions) =>
-      writeChecksummed(path, FORMAT, [Buffer.from(bookToJson(createdMs, revisions))]),
+      writeChecksummed(path, POLICY_FILE, [Buffer.from(bookToJson(createdMs, revisions))]),
   });
 }
 
@@ -40,7 +41,7 @@ export function openPolicyFile(path: string, clock: Clock): PolicyStore {
  * @throws MeshError INVALID_ARGUMENT when it is no such file, STORAGE_FAILED when it cannot be read.
  */
 export function readPolicyFile(path: string): readonly ServicePolicy[] {
-  const file = readChecksummed(path, FORMAT);
+  const file = readChecksummed(path, POLICY_FILE);
   if (file.kind === "missing") {
     throw new MeshError("INVALID_ARGUMENT", `${path} does not exist; name a server's policy file`);
   }
@@ -55,7 +56,7 @@ function load(
   path: string,
   wallMs: number,
 ): { createdMs: number; book: PolicyBook; problem: string } {
-  const file = readChecksummed(path, FORMAT);
+  const file = readChecksummed(path, POLICY_FILE);
   const fresh = { createdMs: wallMs, book: new PolicyBook() };
   if (file.kind === "missing") return { ...fresh, problem: "" };
   const content = file.kind === "ok" ? decode(file.body) : file.reason;

@@ -38,6 +38,20 @@ export function bookFromJson(text: string): {
   };
 }
 
+/** One revision, as a shared store holds it: the store itself gives its number. */
+export function revisionToJson(revision: Omit<PolicyRevision, "revision" | "etag">): string {
+  return JSON.stringify(toStored(revision));
+}
+
+/** @throws Error for what is no revision. */
+export function revisionFromJson(
+  text: string,
+  revision: number,
+  storeCreatedMs: number,
+): PolicyRevision {
+  return fromStored(stored.parse(JSON.parse(text)), revision, storeCreatedMs);
+}
+
 function toStored(revision: Omit<PolicyRevision, "revision" | "etag">): StoredRevision {
   const { key, policy, changedAtMs, changedBy, changeId } = revision;
   const [namespace = "", service = ""] = key.split("/");

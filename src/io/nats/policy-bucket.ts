@@ -1,0 +1,121 @@
+import {
+  type JetStreamManager,
+  type KV,
+  type KvEntry,
+  KvWatchInclude,
+  type NatsConnection,
+  NatsError,
+  StorageType,
+} from "nats";
+import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
+import { MAX_REVISIONS, type PolicyRevision } from "../../core/policies/service-policy.ts";
+import { revisionFromJson, revisionToJson } from "../wire/policy-json.ts";
+
+/** A quorum answers within milliseconds; a leader's election takes a second or two, and then a retry finds it. */
+const ANSWER_WITHIN_MS = 1_500;
+
+/** "wrong last sequence". Source: nats-server, server/errors.json. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+export interface BucketOptions {
+  readonly bucket: string;
+  /** Servers that keep a copy: 1, or 3 for a cluster. */
+  readonly replicas: number;
+}
+
+/** Which stream is behind the bucket, and how far it is. */
+export interface BucketState {
+  readonly createdMs: number;
+  readonly lastRevision: number;
+  readonly isEmpty: boolean;
+}
+
+export type NewRevision = Omit<PolicyRevision, "revision" | "etag">;
+
+/** Policies in a JetStream key-value bucket, over one connection. Its promises reject when that is gone. */
+export class PolicyBucket {
+  readonly #kv: KV;
+  readonly #manager: JetStreamManager;
+  readonly #stream: string;
+  readonly createdMs: number;
+
+  private constructor(kv: KV, manager: JetStreamManager, stream: string, createdMs: number) {
+    this.#kv = kv;
+    this.#manager = manager;
+    this.#stream = stream;
+    this.createdMs = createdMs;
+  }
+
+  /** Makes the bucket when there is none. */
+  static async open(connection: NatsConnection, options: BucketOptions): Promise<PolicyBucket> {
+    const jetStream = connection.jetstream({ timeout: ANSWER_WITHIN_MS });
+    const manager = await connection.jetstreamManager({ timeout: ANSWER_WITHIN_MS });
+    const kv = await jetStream.views.kv(options.bucket, {
+      history: MAX_REVISIONS,
+      replicas: options.replicas,
+      storage: StorageType.File,
+      // Reads go to the leader: what another replica wrote a moment ago is seen.
+      allow_direct: false,
+      timeout: ANSWER_WITHIN_MS,
+    });
+    const stream = `KV_${options.bucket}`;
+    const { created } = await manager.streams.info(stream);
+    return new PolicyBucket(kv, manager, stream, Date.parse(created));
+  }
+
+  async state(): Promise<BucketState> {
+    const { created, state } = await this.#manager.streams.info(this.#stream);
+    const { last_seq: lastRevision, messages } = state;
+    return { createdMs: Date.parse(created), lastRevision, isEmpty: messages === 0 };
+  }
+
+  /** What was decided last of a service. */
+  async newest(key: ServiceKey): Promise<PolicyRevision | undefined> {
+    const entry = await this.#kv.get(entryKey(key));
+    return entry === null ? undefined : this.#decode(entry);
+  }
+
+  /** @returns its number; `undefined` when something newer than `previous` is there. */
+  async put(revision: NewRevision, previous: number): Promise<number | undefined> {
+    const value = Buffer.from(revisionToJson(revision));
+    try {
+      return await this.#kv.put(entryKey(revision.key), value, { previousSeq: previous });
+    } catch (error) {
+      const isStale =
+        error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_SEQUENCE;
+      if (isStale) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Tells all revisions that are kept, then each new one, in order. @returns stops it.
+   * @param told with the revision's number and what it says; `undefined` for what is none of ours.
+   */
+  async follow(
+    told: (revision: number, content: PolicyRevision | undefined) => void,
+  ): Promise<() => void> {
+    const entries = await this.#kv.watch({ include: KvWatchInclude.AllHistory });
+    const read = async (): Promise<void> => {
+      for await (const entry of entries) told(entry.revision, this.#decode(entry));
+    };
+    // An end without a stop is found by whoever compares what was told with `state`.
+    read().catch(() => undefined);
+    return () => entries.stop();
+  }
+
+  #decode(entry: KvEntry): PolicyRevision | undefined {
+    try {
+      const revision = revisionFromJson(entry.string(), entry.revision, this.createdMs);
+      return entryKey(revision.key) === entry.key ? revision : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Names hold no dot, so the key is unambiguous. */
+function entryKey(key: ServiceKey): string {
+  const { namespace, service } = splitServiceKey(key);
+  return `${namespace}.${service}`;
+}

@@ -1,0 +1,268 @@
+import type { NatsConnection } from "nats";
+import { MeshError } from "../../core/model/mesh-error.ts";
+import type { ServiceKey } from "../../core/model/names.ts";
+import { etagMismatch, PolicyBook } from "../../core/policies/policy-book.ts";
+import { etagOf, type PolicyRevision } from "../../core/policies/service-policy.ts";
+import type { LastGoodPolicies } from "../../ports/last-good-policies.ts";
+import type { Log } from "../../ports/log.ts";
+import type { PolicyChange, PolicyStore, PolicyStoreState } from "../../ports/policy-store.ts";
+import { dialNats, type NatsDialOptions } from "./nats-dial.ts";
+import { NatsLink } from "./nats-link.ts";
+import { parseServers } from "./nats-settings.ts";
+import { PolicyBucket } from "./policy-bucket.ts";
+import { withinTime } from "./within-time.ts";
+
+/** How often what was seen is compared with what the stream holds: watches break silently. */
+const VERIFY_INTERVAL_MS = 15_000;
+
+/** Opening asks for the stream, and reads all of it: a few hundred kilobytes. */
+const OPEN_LIMIT_MS = 10_000;
+
+/** Attempts of one write within the five seconds that a person at a terminal waits. */
+const MAX_ATTEMPTS = 3;
+
+export interface PolicyKvOptions extends NatsDialOptions {
+  /** Of one cluster of Weir; others on the same NATS have their own. */
+  readonly bucket: string;
+  /** NATS servers that keep a copy: 1, or 3 for a cluster of them. */
+  readonly replicas: 1 | 3;
+  readonly lastGood: LastGoodPolicies;
+  readonly log: Log;
+  readonly verifyIntervalMs?: number;
+}
+
+/**
+ * Policies of a cluster in JetStream. Everything is read from memory, filled from the last good copy
+ * before NATS answers. Writes need its quorum and fail without. A stream that was made anew, or is
+ * behind what is known here, is never believed: what is known stays, and writes are refused.
+ */
+export class PolicyKv implements PolicyStore {
+  readonly #options: PolicyKvOptions;
+  readonly #link: NatsLink;
+  readonly #book = new PolicyBook();
+  readonly #listeners = new Set<(key: ServiceKey) => void>();
+  /** Of the stream that `#book` came from; 0 before the first one. */
+  #createdMs = 0;
+  /** The newest number that the watch told. */
+  #toldRevision = 0;
+  /** While a stream is read from its start, only the end of it is worth a write. */
+  #isCatchingUp = false;
+  #bucket: PolicyBucket | undefined;
+  #stopFollowing: () => void = () => undefined;
+  #cancelVerify: () => void = () => undefined;
+  /** Never rejects. */
+  #saving: Promise<void> = Promise.resolve();
+  #alarm = "";
+  #trouble = "NATS has not answered yet";
+
+  /** Connects in the background. @throws MeshError INVALID_ARGUMENT */
+  constructor(options: PolicyKvOptions) {
+    this.#options = options;
+    const servers = parseServers(options);
+    const saved = options.lastGood.load();
+    for (const revision of saved?.revisions ?? []) this.#book.record(revision);
+    this.#createdMs = saved?.createdMs ?? 0;
+    this.#link = new NatsLink({
+      servers,
+      dial: (server) => dialNats(server, options),
+      clock: options.clock,
+      random: options.random,
+      events: {
+        ready: (connection) =>
+          withinTime(this.#open(connection), OPEN_LIMIT_MS, options.clock, "reading policies"),
+        lost: (_connection, problem) => this.#lose(problem.message),
+        replaced: () => undefined,
+        problem: ({ message }) => this.#setTrouble(message),
+        denied: (operation, subject) => this.#setTrouble(`NATS forbids to ${operation} ${subject}`),
+      },
+    });
+    this.#link.start();
+  }
+
+  get state(): PolicyStoreState {
+    const isWritable = this.#bucket !== undefined && this.#alarm === "";
+    const trouble = this.#bucket === undefined ? this.#trouble : "";
+    const problem = this.#alarm || (trouble && `policies cannot be changed now: ${trouble}`);
+    return { kind: "nats", where: this.#options.bucket, isWritable, problem, note: "" };
+  }
+
+  list(): readonly PolicyRevision[] {
+    return this.#book.list();
+  }
+
+  get(key: ServiceKey): PolicyRevision | undefined {
+    return this.#book.get(key);
+  }
+
+  async history(key: ServiceKey): Promise<readonly PolicyRevision[]> {
+    return this.#book.history(key);
+  }
+
+  watch(listener: (key: ServiceKey) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async write(change: PolicyChange): Promise<PolicyRevision> {
+    let cause: unknown;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const bucket = this.#writable();
+      try {
+        const stored = await this.#attempt(bucket, change);
+        if (stored !== undefined) return stored;
+      } catch (error) {
+        if (error instanceof MeshError) throw error;
+        cause = error;
+      }
+    }
+    const why = cause instanceof Error ? cause.message : "others changed it at the same time";
+    throw new MeshError(
+      "STORAGE_FAILED",
+      `NATS did not confirm the change (${why}): without a majority of its servers nothing is stored for sure; read the policy before you try again`,
+      { cause, retryAfterMs: 1_000 },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#lose("this server is shutting down");
+    await this.#link.close();
+    await this.#saving;
+  }
+
+  /** @returns `undefined` when somebody else was faster, and the caller takes whatever is there. */
+  async #attempt(bucket: PolicyBucket, change: PolicyChange): Promise<PolicyRevision | undefined> {
+    const { key, policy, expected, changedBy, changeId } = change;
+    await this.#verify(bucket);
+    this.#writable();
+    const newest = await bucket.newest(key);
+    if (newest !== undefined) this.#learn(newest);
+    // An attempt whose answer got lost, or the caller's own repetition.
+    if (newest?.changeId === changeId) return newest;
+    this.#book.admit(key, expected);
+    const changedAtMs = this.#options.clock.wallMs();
+    const decided = { key, policy, changedAtMs, changedBy, changeId };
+    const revision = await bucket.put(decided, newest?.revision ?? 0);
+    if (revision === undefined) {
+      if (expected === "") return undefined;
+      const present = await bucket.newest(key);
+      if (present?.changeId === changeId) return present;
+      throw etagMismatch(key, expected, present?.policy === undefined ? undefined : present);
+    }
+    const stored = { ...decided, revision, etag: etagOf(bucket.createdMs, revision) };
+    this.#learn(stored);
+    return stored;
+  }
+
+  /** @throws MeshError STORAGE_FAILED with what stands in the way */
+  #writable(): PolicyBucket {
+    const bucket = this.#bucket;
+    if (bucket !== undefined && this.#alarm === "") return bucket;
+    throw new MeshError("STORAGE_FAILED", this.state.problem, { retryAfterMs: 2_000 });
+  }
+
+  async #open(connection: NatsConnection): Promise<void> {
+    const bucket = await PolicyBucket.open(connection, this.#options);
+    const { createdMs, lastRevision, isEmpty } = await bucket.state();
+    this.#judge(createdMs, lastRevision);
+    if (this.#alarm === "") {
+      this.#createdMs = createdMs;
+      await this.#follow(bucket, isEmpty ? 0 : lastRevision);
+    }
+    this.#bucket = bucket;
+    this.#verifyLater(bucket);
+  }
+
+  /** Resolves when everything up to `lastRevision` was told. */
+  async #follow(bucket: PolicyBucket, lastRevision: number): Promise<void> {
+    this.#stopFollowing();
+    this.#toldRevision = 0;
+    this.#isCatchingUp = true;
+    try {
+      const caughtUp = Promise.withResolvers<void>();
+      if (lastRevision === 0) caughtUp.resolve();
+      this.#stopFollowing = await bucket.follow((number, content) => {
+        this.#toldRevision = Math.max(this.#toldRevision, number);
+        if (content !== undefined) this.#learn(content);
+        if (number >= lastRevision) caughtUp.resolve();
+      });
+      await caughtUp.promise;
+    } finally {
+      this.#isCatchingUp = false;
+      this.#save();
+    }
+  }
+
+  #verifyLater(bucket: PolicyBucket): void {
+    const { clock, verifyIntervalMs = VERIFY_INTERVAL_MS } = this.#options;
+    this.#cancelVerify();
+    this.#cancelVerify = clock.after(verifyIntervalMs, () => {
+      this.#verify(bucket)
+        .catch((error: unknown) => this.#setTrouble(String(error)))
+        .finally(() => {
+          if (this.#bucket === bucket) this.#verifyLater(bucket);
+        });
+    });
+  }
+
+  async #verify(bucket: PolicyBucket): Promise<void> {
+    const { createdMs, lastRevision, isEmpty } = await bucket.state();
+    if (this.#bucket !== bucket) return;
+    this.#judge(createdMs, lastRevision);
+    if (this.#alarm !== "" || isEmpty || lastRevision <= this.#toldRevision) return;
+    this.#options.log.warn(
+      { lastRevision, told: this.#toldRevision },
+      "the watch of policies had broken: it starts anew",
+    );
+    await this.#follow(bucket, lastRevision);
+  }
+
+  #judge(createdMs: number, lastRevision: number): void {
+    const former = this.#alarm;
+    this.#alarm = this.#alarmAt(createdMs, lastRevision);
+    if (this.#alarm === "" || this.#alarm === former) return;
+    this.#options.log.error({ bucket: this.#options.bucket }, this.#alarm);
+  }
+
+  /** `""` when the stream is the one that is known here, and not behind it. */
+  #alarmAt(createdMs: number, lastRevision: number): string {
+    const { bucket } = this.#options;
+    const count = this.#book.list().length;
+    if (this.#book.lastRevision === 0) return "";
+    const isOther = createdMs !== this.#createdMs;
+    if (!isOther && lastRevision >= this.#book.lastRevision) return "";
+    const what = isOther
+      ? "was made anew"
+      : `is at revision ${lastRevision}, behind ${this.#book.lastRevision} which is known here`;
+    return (
+      `the policies in NATS, bucket ${bucket}, are not believed: the stream ${what}. This server keeps the ${count} that it knows and changes none. ` +
+      "To go on with what NATS holds, stop the servers, move their last good copies away and start them; then put back what is missing with `weir policy import` of such a copy"
+    );
+  }
+
+  #learn(revision: PolicyRevision): void {
+    if (this.#book.record(revision)) {
+      for (const listener of [...this.#listeners]) listener(revision.key);
+    }
+    if (!this.#isCatchingUp) this.#save();
+  }
+
+  #save(): void {
+    const { lastGood, log } = this.#options;
+    if (this.#book.lastRevision === 0) return;
+    const saved = { createdMs: this.#createdMs, revisions: this.#book.revisions() };
+    this.#saving = lastGood.save(saved).catch((error: unknown) => {
+      log.error({ err: error }, "the last good copy of policies could not be written");
+    });
+  }
+
+  #lose(trouble: string): void {
+    this.#bucket = undefined;
+    this.#stopFollowing();
+    this.#cancelVerify();
+    this.#setTrouble(trouble);
+  }
+
+  #setTrouble(trouble: string): void {
+    this.#trouble = trouble;
+  }
+}
