@@ -1,5 +1,6 @@
 import type { RemovalReason } from "../model/endpoint.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
+import type { OperatorPart } from "./record.ts";
 
 /**
  * Keeps what ended from coming back. `registration` fences a process for good
@@ -16,6 +17,8 @@ export interface Fence {
   /** When it was fenced, in hybrid logical time. */
   readonly hlc: number;
   readonly reason: RemovalReason;
+  /** Of a lease that ran out: what operators decided of the process still holds when it comes back. */
+  readonly operator?: OperatorPart;
 }
 
 /** Longer than any client sleeps without noticing; 100,000 bound the memory to some 30 MB. */

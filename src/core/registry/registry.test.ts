@@ -196,3 +196,13 @@ describe("a service's defaults", () => {
     expect(record.service.defaults?.policy).toBe("peak_ewma");
   });
 });
+
+test("a drained process that comes back after its lease ran out is still drained", () => {
+  const record = registered(anInstance({ id: "a", generation: 1 }));
+  registry.setDraining(record, true);
+  registry.remove(record, "expired", 1_000, WALL_MS);
+  const back = registered(anInstance({ id: "a", generation: 2 }));
+  expect(back).toMatchObject({ isDraining: true, operatorRevision: 1 });
+  expect(back.endpoint.state).toBe("draining");
+  expect(registry.setDraining(back, false)).toBe(2);
+});

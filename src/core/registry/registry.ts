@@ -108,7 +108,8 @@ export class Registry {
     const hlc = this.#firstHlc(input, time.wallMs);
     // A new process starts undrained, under a revision that no agent has seen yet.
     const revision = existing === undefined ? 0 : existing.operatorRevision + 1;
-    const operator = { revision, isDraining: false };
+    const fence = this.fences.find(key, instance.id, registrationId);
+    const operator = fence?.operator ?? { revision, isDraining: false };
     const record = new InstanceRecord(service, instance, hlc, group, operator);
     record.defaults = input.defaults;
     this.insert(record);
@@ -170,7 +171,8 @@ export class Registry {
   }
 
   remove(record: InstanceRecord, reason: RemovalReason, nowMs: number, wallMs: number): Fence {
-    const { service, instance } = record;
+    const { service, instance, operatorRevision: revision, isDraining } = record;
+    const mayReturn = reason === "expired" && revision > 0;
     const fence: Fence = {
       serviceKey: service.key,
       instanceId: instance.id,
@@ -179,6 +181,7 @@ export class Registry {
       generation: instance.generation,
       hlc: this.#tick(wallMs),
       reason,
+      ...(mayReturn && { operator: { revision, isDraining } }),
     };
     this.removeBy(record, fence, nowMs);
     return fence;
