@@ -70,6 +70,7 @@ export class RegistryReplica implements RegistryService {
       removed: (record, reason, fence) => this.#removed(record, reason, fence),
       serviceChanged: (service) => this.#hub.serviceChanged(service),
       written: () => undefined,
+      ended: () => undefined,
       handedOver: () => undefined,
     });
   }

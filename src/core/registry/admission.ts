@@ -71,6 +71,19 @@ export function deriveId(fences: Fences, key: ServiceKey, instance: Instance): R
   return id;
 }
 
+/** The client's own count; for a registration by hand the one it had, or the next. */
+export function generationOf(
+  fences: Fences,
+  instance: Instance,
+  existing: InstanceRecord | undefined,
+  key: ServiceKey,
+  registrationId: RegistrationId,
+): number {
+  if (instance.generation > 0) return instance.generation;
+  if (existing?.instance.registrationId === registrationId) return existing.instance.generation;
+  return (fences.find(key, instance.id, registrationId)?.generation ?? 0) + 1;
+}
+
 /** An instance with what the registry decides, and the service's own strings: they arrive anew with every message. */
 export function completed(
   instance: Instance,

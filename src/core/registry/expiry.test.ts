@@ -21,6 +21,7 @@ function fleet(count: number, perService = count): void {
     removed: ({ instance }) => removed.push(instance.id),
     serviceChanged: () => {},
     written: () => undefined,
+    ended: () => undefined,
     handedOver: () => undefined,
   });
   sessions = Array.from({ length: count }, (_, i) => {

@@ -22,6 +22,7 @@ beforeEach(() => {
     removed: ({ instance }, reason) => told.push(`-${instance.registrationId} ${reason}`),
     serviceChanged: () => undefined,
     written: ({ instance }) => told.push(`wrote ${instance.registrationId} ${instance.generation}`),
+    ended: () => undefined,
     handedOver: ({ instance }) => told.push(`handed over ${instance.registrationId}`),
   });
   theirs = new LeaseGroup<InstanceRecord>(15_000, "", 0, "replica-b");
@@ -137,6 +138,7 @@ test("two replicas that hear two records in either order agree", () => {
       removed: () => undefined,
       serviceChanged: () => undefined,
       written: () => undefined,
+      ended: () => undefined,
       handedOver: () => undefined,
     });
     for (const [i, record] of order.entries()) {

@@ -9,6 +9,8 @@ export interface RegistryListener {
   serviceChanged(service: RegisteredService): void;
   /** An own record was written: also what agents need not know, such as its generation. */
   written(record: InstanceRecord): void;
+  /** Something ended that other replicas must hear of from us: our own, or by our decision. */
+  ended(fence: Fence): void;
   /** A record that was our own belongs to another replica now: its client attached there. */
-  handedOver(record: InstanceRecord): void;
+  handedOver(record: InstanceRecord, formerGeneration: number): void;
 }

@@ -21,6 +21,7 @@ function newRegistry(limits = DEFAULT_REGISTRY_LIMITS): Registry {
         changes.push(`-${instance.id} ${instance.registrationId} ${reason}`),
       serviceChanged: ({ defaults }) => changes.push(`policy ${defaults?.policy}`),
       written: () => undefined,
+      ended: () => undefined,
       handedOver: () => undefined,
     },
     limits,

@@ -10,6 +10,7 @@ import {
   completed,
   DEFAULT_REGISTRY_LIMITS,
   deriveId,
+  generationOf,
   type RegisterInput,
   type RegisterRefusal,
   type RegistryLimits,
@@ -96,7 +97,7 @@ export class Registry {
     const isSameProcess = existing?.instance.registrationId === registrationId;
     if (existing !== undefined && !isSameProcess)
       this.remove(existing, "superseded", time.nowMs, time.wallMs);
-    const generation = this.#generation(input.instance, existing, key, registrationId);
+    const generation = generationOf(this.fences, input.instance, existing, key, registrationId);
     const group = groupFor(input.instance.leaseMs);
     const { namespace, service: name } = input.instance;
     const service = entry ?? this.#directory.add(key, namespace, name);
@@ -184,6 +185,7 @@ export class Registry {
       ...(mayReturn && { operator: { revision, isDraining } }),
     };
     this.removeBy(record, fence, nowMs);
+    if (!record.isOwn) this.#listener.ended(fence);
     return fence;
   }
 
@@ -198,6 +200,7 @@ export class Registry {
     this.#changeCount++;
     if (service.records.size === 0) service.emptySinceMs = nowMs;
     this.#listener.removed(record, fence.reason, fence);
+    if (record.isOwn) this.#listener.ended(fence);
     if (service.left(record)) this.#listener.serviceChanged(service);
   }
 
@@ -221,6 +224,7 @@ export class Registry {
     group: RecordLeases,
   ): void {
     const wasOwn = record.isOwn;
+    const formerGeneration = record.instance.generation;
     if (record.group !== group) {
       record.group.left();
       record.group = group;
@@ -230,7 +234,7 @@ export class Registry {
     const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
     this.#wrote(record);
-    if (wasOwn && !record.isOwn) this.#listener.handedOver(record);
+    if (wasOwn && !record.isOwn) this.#listener.handedOver(record, formerGeneration);
     if (!saysTheSame && record.service.refreshDefaults()) {
       this.#listener.serviceChanged(record.service);
     }
@@ -284,16 +288,5 @@ export class Registry {
     if (claimed === undefined || !isPlausibleHlc(claimed, wallMs)) return this.#tick(wallMs);
     this.advanceHlc(claimed);
     return claimed;
-  }
-
-  #generation(
-    instance: Instance,
-    existing: InstanceRecord | undefined,
-    key: ServiceKey,
-    registrationId: RegistrationId,
-  ): number {
-    if (instance.generation > 0) return instance.generation;
-    if (existing?.instance.registrationId === registrationId) return existing.instance.generation;
-    return (this.fences.find(key, instance.id, registrationId)?.generation ?? 0) + 1;
   }
 }

@@ -1,0 +1,100 @@
+import type { Fence } from "../../../core/registry/fences.ts";
+import { applyForeign, endForeign } from "../../../core/registry/foreign-records.ts";
+import { hlcWallMs } from "../../../core/registry/hlc.ts";
+import { DEFAULT_LEASE_MS, LeaseGroup } from "../../../core/registry/lease.ts";
+import type { InstanceRecord } from "../../../core/registry/record.ts";
+import type { Registry } from "../../../core/registry/registry.ts";
+import type { RecordEntry } from "../../../core/replication/entry.ts";
+import type { Heartbeat } from "../../../core/replication/messages.ts";
+import type { OriginChange } from "../../../core/replication/origin-change.ts";
+import { RemoteOrigin, type RemoteOriginOptions } from "../../../core/replication/remote-origin.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import { isHandOver } from "./own-origin.ts";
+
+/** Larger than this ahead of our wall clock, a foreign time would win for ever: it is not believed. */
+const MAX_AHEAD_MS = 5_000;
+
+/** Told of what a peer's word changed here. */
+export interface PeerListener {
+  /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
+  vacated(key: string): void;
+  /** All of one change is in the registry. */
+  changed(): void;
+}
+
+/** Another replica: the copy of what it owns, and what of it this replica serves. */
+export class PeerOrigin {
+  readonly copy: RemoteOrigin;
+  /** Its last heartbeat; `undefined` before the first. */
+  lastBeat: Heartbeat | undefined;
+  /** Monotonic time of the last message. */
+  heardAtMs: number;
+  /** Records that were not taken in, because their time lies too far ahead. */
+  quarantinedCount = 0;
+  readonly #registry: Registry;
+  readonly #clock: Clock;
+  readonly #listener: PeerListener;
+  /** What it owns here: never in the wheel, because only its owner knows who is alive. */
+  readonly #owned: LeaseGroup<InstanceRecord>;
+
+  constructor(
+    replicaId: string,
+    registry: Registry,
+    clock: Clock,
+    listener: PeerListener,
+    options: Omit<RemoteOriginOptions, "changed">,
+  ) {
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#owned = new LeaseGroup(DEFAULT_LEASE_MS, "", clock.nowMs(), replicaId);
+    this.heardAtMs = clock.nowMs();
+    this.copy = new RemoteOrigin(replicaId, {
+      ...options,
+      changed: (change) => this.#apply(change),
+    });
+  }
+
+  /** How many of the served records are this one's. */
+  get ownedCount(): number {
+    return this.#owned.size;
+  }
+
+  #apply(change: OriginChange): void {
+    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    // First who left: an id that went to a new process is not taken for a fight between two.
+    for (const fence of change.fences) this.#end(fence, time.nowMs);
+    for (const { entry, fence } of change.removals) {
+      if (fence === undefined) this.#end(endOf(entry), time.nowMs);
+    }
+    for (const entry of change.upserts) this.#take(entry, time);
+    this.#listener.changed();
+  }
+
+  /** What it holds under a key was outranked before, or was not: now it is asked for again. */
+  offer(key: string): void {
+    const entry = this.copy.set?.get(key);
+    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    if (entry !== undefined) this.#take(entry, time);
+  }
+
+  #take({ record }: RecordEntry, time: { readonly nowMs: number; readonly wallMs: number }): void {
+    if (hlcWallMs(record.firstRegisteredHlc) > time.wallMs + MAX_AHEAD_MS) this.quarantinedCount++;
+    else applyForeign(this.#registry, this.#owned, record, time);
+  }
+
+  /** Whose client went elsewhere is served until the word from there has come. */
+  #end(fence: Fence, nowMs: number): void {
+    if (isHandOver(fence)) return;
+    const hasLeft = endForeign(this.#registry, this.#owned, fence, nowMs);
+    if (hasLeft) this.#listener.vacated(`${fence.serviceKey}/${fence.instanceId}`);
+  }
+}
+
+/** Its owner holds it no longer, and the reason is lost: only this attachment is over for certain. */
+function endOf({ serviceKey, instanceId, record }: RecordEntry): Fence {
+  const { registrationId, generation } = record.instance;
+  const kind = "generation" as const;
+  const hlc = record.firstRegisteredHlc;
+  return { serviceKey, instanceId, registrationId, kind, generation, hlc, reason: "expired" };
+}
