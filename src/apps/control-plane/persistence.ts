@@ -171,8 +171,8 @@ export class SnapshotKeeper {
 function* snapshotRecords(registry: Registry): Iterable<SnapshotRecord> {
   for (const service of registry.services.values()) {
     for (const record of service.records.values()) {
-      // Slices of this are read later: somebody may have left meanwhile.
-      if (record.isGone) continue;
+      // Slices of this are read later: somebody may have left meanwhile. What others own they tell us again.
+      if (record.isGone || !record.isOwn) continue;
       yield {
         instance: record.instance,
         ...(record.defaults === undefined ? {} : { defaults: record.defaults }),

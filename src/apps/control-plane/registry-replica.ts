@@ -11,12 +11,7 @@ import type {
   RecordLeases,
   RegisteredService,
 } from "../../core/registry/record.ts";
-import {
-  type LeaseKey,
-  type LeaseResult,
-  type RegisterResult,
-  Registry,
-} from "../../core/registry/registry.ts";
+import { type LeaseKey, type LeaseResult, Registry } from "../../core/registry/registry.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type {
@@ -33,6 +28,7 @@ import { BatchTime } from "./batch-time.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import type { DrainWaits } from "./drain-waits.ts";
 import { instancesOf, servicesOf, unknownService } from "./listing.ts";
+import { drainingError, refusalError } from "./registry-errors.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
 
 export interface ReplicaOptions {
@@ -44,6 +40,17 @@ export interface ReplicaOptions {
   readonly turnover: StreamTurnover;
 }
 
+/** Tells other replicas what this one wrote and ended. */
+export interface ReplicationVoice {
+  written(record: InstanceRecord): void;
+  ended(fence: Fence): void;
+  handedOver(record: InstanceRecord, formerGeneration: number): void;
+  publish(): void;
+}
+
+/** Nobody else is there to be told. */
+const ALONE: ReplicationVoice = { written() {}, ended() {}, handedOver() {}, publish() {} };
+
 /** The registry of this replica with what surrounds it: sessions, journal, watchers. */
 export class RegistryReplica implements RegistryService {
   readonly replicaId: string;
@@ -54,6 +61,7 @@ export class RegistryReplica implements RegistryService {
   readonly #log: Log;
   readonly #store: RegistryStore;
   readonly #hub: DiscoveryHub;
+  #replication: ReplicationVoice = ALONE;
   #waits: DrainWaits | undefined;
   #isDraining = false;
 
@@ -69,15 +77,20 @@ export class RegistryReplica implements RegistryService {
       upserted: (record) => this.#hub.upserted(record),
       removed: (record, reason, fence) => this.#removed(record, reason, fence),
       serviceChanged: (service) => this.#hub.serviceChanged(service),
-      written: () => undefined,
-      ended: () => undefined,
-      handedOver: () => undefined,
+      written: (record) => this.#replication.written(record),
+      ended: (fence) => this.#replication.ended(fence),
+      handedOver: (record, generation) => this.#replication.handedOver(record, generation),
     });
   }
 
   /** The drains need the watchers, which need the hub: tied together at the start. */
   useDrains(waits: DrainWaits): void {
     this.#waits = waits;
+  }
+
+  /** Before anything is registered or restored: what was written earlier would never be told. */
+  useReplication(replication: ReplicationVoice): void {
+    this.#replication = replication;
   }
 
   register(input: RegisterInput): InstanceRecord {
@@ -186,6 +199,8 @@ export class RegistryReplica implements RegistryService {
   }
 
   leaseRemainingMs(record: InstanceRecord): number {
+    // Only the owner knows how long another replica's client has been silent.
+    if (!record.isOwn) return record.instance.leaseMs;
     return record.group.dueAtMs - this.#clock.nowMs();
   }
 
@@ -276,22 +291,4 @@ export class RegistryReplica implements RegistryService {
     });
     return written;
   }
-}
-
-function drainingError(): MeshError {
-  return new MeshError("DRAINING", "this replica is shutting down; use another one, or try again", {
-    retryAfterMs: 1_000,
-  });
-}
-
-function refusalError(result: Exclude<RegisterResult, { kind: "registered" }>): MeshError {
-  if (result.kind === "superseded") return new MeshError("SUPERSEDED", result.message);
-  if (result.kind === "stale-generation") {
-    const info = { generationAtLeast: String(result.atLeast) };
-    return new MeshError("LEASE_NOT_FOUND", result.message, { info });
-  }
-  return new MeshError("LIMIT_REACHED", result.message, {
-    quota: { subject: result.subject, description: result.message },
-    retryAfterMs: 5_000,
-  });
 }

@@ -76,7 +76,10 @@ function review(
 ): void {
   const services = new Map<ServiceKey, { total: number; overdue: number }>();
   let overdue = 0;
+  // Of what this replica owns: of the others it does not know who is silent.
+  let total = 0;
   const count = (group: RecordLeases): void => {
+    total += group.size;
     if (!group.isOverdue(nowMs)) return;
     for (const { service } of group.members()) {
       overdue++;
@@ -88,6 +91,6 @@ function review(
   };
   for (const group of due) count(group);
   for (const group of registry.leases.groups()) count(group);
-  const fleet: ScopeCount = { total: registry.instanceCount, overdue };
+  const fleet: ScopeCount = { total, overdue };
   guard.review(fleet, services, nowMs);
 }
