@@ -110,6 +110,7 @@ export function helloBytes(agentId: string): Buffer {
         locality: undefined,
         softwareVersion: "bench",
         capabilities: [],
+        seen: [],
       },
     },
   });

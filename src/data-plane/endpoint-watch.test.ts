@@ -281,3 +281,15 @@ test("updates of services that nobody wants are acknowledged, so that they clog 
   expect(table.entry(serviceKey("default", "stranger"))).toBeUndefined();
   expect(table.entry(KEY)?.origin).toBe("waiting");
 });
+
+test("the next hello shows how far the replicas were whose answers came", () => {
+  const { clock, source } = watching();
+  expect(source.hellos).toMatchObject([{ agentId: "a1", seen: [] }]);
+  source.last.welcome();
+  const positions = [{ replicaId: "r2", epoch: 5, sequence: 9 }];
+  source.last.listener.update({ ...snapshot([A]), positions });
+  source.last.listener.update({ ...delta(1, [A, B], { upserts: [B] }), positions: [] });
+  source.last.listener.end(streamEnd(14));
+  clock.advance(1);
+  expect(source.hellos.at(-1)).toMatchObject({ agentId: "a1", seen: positions });
+});

@@ -1,4 +1,5 @@
 import type { ApplyResult } from "../core/discovery/apply-result.ts";
+import { SeenPositions } from "../core/discovery/seen-positions.ts";
 import type { EndpointsUpdate, InFlightReport, Update } from "../core/discovery/update.ts";
 import type { Endpoint } from "../core/model/endpoint.ts";
 import { type ServiceKey, serviceKey, splitServiceKey } from "../core/model/names.ts";
@@ -63,6 +64,7 @@ export class EndpointWatch {
   readonly #options: EndpointWatchOptions;
   readonly #loop: ConnectionLoop;
   readonly #acks: Acknowledger;
+  readonly #seen = new SeenPositions();
   /** Services whose draining endpoints this stream's server has heard of. */
   readonly #introduced = new Set<ServiceKey>();
   #stream: WatchStream | undefined;
@@ -142,8 +144,8 @@ export class EndpointWatch {
   }
 
   #open(destination: Destination, events: ConnectionEvents): { close(): void } {
-    const { source, hello } = this.#options;
-    const stream = source.open(destination, hello, {
+    const hello = { ...this.#options.hello, seen: this.#seen.list() };
+    const stream = this.#options.source.open(destination, hello, {
       welcome: (welcome) => {
         this.#stream = stream;
         events.welcomed(welcome.replicaId, welcome.heartbeatIntervalMs, welcome.replicas);
@@ -199,6 +201,7 @@ export class EndpointWatch {
     this.#lastUpdateAtMs = this.#options.clock.nowMs();
     const { namespace, service, version } = update;
     const result = this.#options.services.apply(update, this.#epoch);
+    if (update.type === "endpoints" && update.positions) this.#seen.saw(update.positions);
     if (update.type === "service" || result === undefined) {
       const chunk = update.type === "service" ? 0 : update.chunk;
       const nonce = { type: update.type, namespace, service, version, chunk };

@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../core/discovery/seen-positions.ts";
 import type { InFlightReport, ResourceAck, ResumeToken } from "../core/discovery/update.ts";
 import type { Locality } from "../core/model/instance.ts";
 import type { MeshError } from "../core/model/mesh-error.ts";
@@ -23,6 +24,8 @@ export interface WatchHello {
   readonly softwareVersion: string;
   /** `host:port` that it connects from. */
   readonly peer: string;
+  /** The newest positions that it was told; left out or empty when it was told none. */
+  readonly seen?: readonly OriginPosition[];
 }
 
 export interface SubscriptionRequest {

@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../core/discovery/seen-positions.ts";
 import type { InFlightReport, ResourceAck, ResumeToken, Update } from "../core/discovery/update.ts";
 import type { Locality } from "../core/model/instance.ts";
 import type { Destination, ReplicaAddress } from "./destination.ts";
@@ -11,6 +12,8 @@ export interface AgentHello {
   readonly isDataPlane: boolean;
   readonly locality: Locality;
   readonly softwareVersion: string;
+  /** The newest positions that it was told, by whichever replica; left out by one that was told none. */
+  readonly seen?: readonly OriginPosition[];
 }
 
 export interface WatchWelcome {

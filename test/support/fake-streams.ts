@@ -11,6 +11,7 @@ import type { Destination } from "../../src/ports/destination.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
 import type {
+  AgentHello,
   ServiceSubscription,
   WatchListener,
   WatchSource,
@@ -74,8 +75,10 @@ export class FakeWatchStream implements WatchStream {
 
 export class FakeWatchSource implements WatchSource {
   readonly streams: FakeWatchStream[] = [];
+  readonly hellos: AgentHello[] = [];
 
-  open({ address }: Destination, _hello: unknown, listener: WatchListener): FakeWatchStream {
+  open({ address }: Destination, hello: AgentHello, listener: WatchListener): FakeWatchStream {
+    this.hellos.push(hello);
     const stream = new FakeWatchStream(address, listener);
     this.streams.push(stream);
     return stream;

@@ -105,3 +105,15 @@ test("a replica that is not settled and knows nothing yet leaves everything as i
   expect(agent.visit(empty)).toEqual(["pending>0 unsettled"]);
   expect(agent.ids).toEqual(["a"]);
 });
+
+test("every answer says how far the replica has heard each origin, as of when its bytes were made", () => {
+  let sequence = 3;
+  const positions = () => [{ replicaId: "r2", epoch: 5, sequence }];
+  const plane = aControlPlane(clock, { positions });
+  register(plane, "a");
+  const agent = new TestAgent(plane, "agent").watch();
+  sequence = 4;
+  clock.advance(10);
+  register(plane, "b");
+  expect(agent.updates.map((update) => update.positions?.[0]?.sequence)).toEqual([3, 4]);
+});

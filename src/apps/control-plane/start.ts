@@ -1,4 +1,6 @@
+import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
 import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
+import type { Update } from "../../core/discovery/update.ts";
 import { newFastRandom } from "../../core/model/fast-random.ts";
 import type { ServiceKey } from "../../core/model/names.ts";
 import { SelfPreservation } from "../../core/registry/self-preservation.ts";
@@ -39,6 +41,8 @@ export interface ControlPlaneOptions {
   readonly peers?: () => readonly ReplicaAddress[];
   /** When streams are asked to go to another replica, if there is one. */
   readonly streamAgeMs?: number;
+  /** How far this replica has heard each origin: said with every answer. Nothing when left out. */
+  readonly positions?: () => readonly OriginPosition[];
 }
 
 /** One running replica, without its listeners: what a simulation runs is what ships. */
@@ -64,7 +68,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const settleAfterMs = options.settleAfterMs ?? DEFAULT_SETTLE_AFTER_MS;
   const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
-  const hub = new DiscoveryHub(clock, options.encoder, epoch);
+  const hub = new DiscoveryHub(clock, encoderOf(options), epoch);
   const policies = new Policies(options.policies, hub);
   const turnover = newTurnover(options, epoch);
   const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
@@ -117,6 +121,17 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       await policies.close();
       await store.close();
     },
+  };
+}
+
+/** Bytes are made after the change that they tell of, so that what they claim to include is in them. */
+function encoderOf({ encoder, positions }: ControlPlaneOptions): UpdateEncoder {
+  if (positions === undefined) return encoder;
+  const placed = (update: Update): Update =>
+    update.type === "endpoints" ? { ...update, positions: positions() } : update;
+  return {
+    encode: (update) => encoder.encode(placed(update)),
+    sizeOf: (endpoint) => encoder.sizeOf(endpoint),
   };
 }
 

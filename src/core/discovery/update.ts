@@ -1,6 +1,7 @@
 import type { Digest } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
+import type { OriginPosition } from "./seen-positions.ts";
 
 /**
  * What travels down a Watch stream about one resource, in core's words. Versions are one
@@ -45,6 +46,8 @@ export interface EndpointsUpdate {
   readonly removals: readonly Removal[];
   /** Of the whole set after this update; meaningful with `isLastChunk`. */
   readonly digest: Digest;
+  /** What this answer includes at least; left out by a server that does not say. */
+  readonly positions?: readonly OriginPosition[];
 }
 
 /** Identifies an update; the same for every watcher. */

@@ -24,6 +24,7 @@ import { msToDuration } from "../wire/duration.ts";
 import { endpointToWire } from "../wire/endpoint.ts";
 import { defaultsToWire } from "../wire/instance.ts";
 import { localityFromWire } from "../wire/parts.ts";
+import { positionsFromWire } from "../wire/positions.ts";
 import { ackFromWire, inFlightFromWire, resumeFromWire } from "../wire/update.ts";
 import { asBuffer } from "../wire/update-encoder.ts";
 import { authorize } from "./authorize.ts";
@@ -164,6 +165,7 @@ class WatchStream implements WatchSink, StreamListener<WatchRequest> {
         locality: localityFromWire(hello.locality),
         softwareVersion: hello.softwareVersion.slice(0, 64),
         peer: this.#principal.peer,
+        seen: positionsFromWire(hello.seen),
       },
       this,
     );

@@ -107,7 +107,10 @@ function introduce(send: (message: Message) => void, request: ObserveRequest): v
   const { agentId, softwareVersion, namespace, service } = request;
   const role = WatcherRole.WATCHER_ROLE_OBSERVER;
   const locality = localityToWire(NO_LOCALITY);
-  send({ $case: "hello", value: { agentId, role, locality, softwareVersion, capabilities: [] } });
+  send({
+    $case: "hello",
+    value: { agentId, role, locality, softwareVersion, capabilities: [], seen: [] },
+  });
   const subscriptions = service === undefined ? [] : [{ namespace, service, resume: undefined }];
   send({ $case: "subscribe", value: { all: service === undefined, subscriptions } });
 }

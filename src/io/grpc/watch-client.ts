@@ -15,6 +15,7 @@ import type {
 } from "../../ports/watch-source.ts";
 import { durationToMs } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
+import { positionToWire } from "../wire/positions.ts";
 import { ackToWire, inFlightToWire, resumeToWire, updateFromWire } from "../wire/update.ts";
 import { type ChannelAccess, PLAIN_ACCESS } from "./channel-access.ts";
 import { enter, StreamClient } from "./stream-client.ts";
@@ -60,11 +61,19 @@ function openWatch(
   return watchStream(stream);
 }
 
-function helloToWire({ agentId, isDataPlane, locality, softwareVersion }: AgentHello) {
+function helloToWire(hello: AgentHello) {
+  const { agentId, isDataPlane, locality, softwareVersion, seen = [] } = hello;
   const role = isDataPlane
     ? WatcherRole.WATCHER_ROLE_DATA_PLANE
     : WatcherRole.WATCHER_ROLE_OBSERVER;
-  return { agentId, role, locality: localityToWire(locality), softwareVersion, capabilities: [] };
+  return {
+    agentId,
+    role,
+    locality: localityToWire(locality),
+    softwareVersion,
+    capabilities: [],
+    seen: seen.map(positionToWire),
+  };
 }
 
 function hear(

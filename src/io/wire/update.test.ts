@@ -46,7 +46,11 @@ const removal: fc.Arbitrary<Removal> = fc.record({
   reason: fc.constantFrom("deregistered", "expired", "superseded", "evicted"),
 });
 const digest = fc.record({ count: fc.nat(0xffff_ffff), sum: hash });
-const endpointsUpdate: fc.Arbitrary<EndpointsUpdate> = fc.record({
+const positions = fc.array(fc.record({ replicaId: text, epoch: count, sequence: count }), {
+  minLength: 1,
+  maxLength: 8,
+});
+const withoutPositions: fc.Arbitrary<EndpointsUpdate> = fc.record({
   type: fc.constant("endpoints"),
   kind: fc.constantFrom("pending", "resumed", "delta", "snapshot", "absent"),
   namespace: text,
@@ -61,6 +65,10 @@ const endpointsUpdate: fc.Arbitrary<EndpointsUpdate> = fc.record({
   removals: fc.array(removal, { maxLength: 4 }),
   digest,
 });
+const endpointsUpdate = fc.oneof(
+  withoutPositions,
+  fc.tuple(withoutPositions, positions).map(([update, said]) => ({ ...update, positions: said })),
+);
 const serviceUpdate: fc.Arbitrary<ServiceUpdate> = fc.record({
   type: fc.constant("service"),
   namespace: text,

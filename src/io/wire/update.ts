@@ -26,6 +26,7 @@ import {
 import type { Service as ServiceMessage } from "../../gen/weir/v1/types.ts";
 import { encodeEndpoint, endpointFromWire, removalFromWire, removalToWire } from "./endpoint.ts";
 import { defaultsToWire, defaultsUnchecked } from "./instance.ts";
+import { encodePosition, positionsFromWire } from "./positions.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** Tags of length-delimited fields: field number * 8 + 2. */
@@ -33,6 +34,7 @@ const WATCH_RESPONSE_UPDATE = 18;
 const UPSERTS = 98;
 const REMOVALS = 106;
 const DIGEST = 114;
+const POSITIONS = 122;
 
 /**
  * The bytes of a whole `weir.v1.WatchResponse` with this update: made once and sent to every
@@ -58,6 +60,9 @@ function writeEndpoints(writer: BinaryWriter, update: EndpointsUpdate): void {
     RemovalMessage.encode(removalToWire(removal), writer.uint32(REMOVALS).fork()).join();
   }
   DigestMessage.encode(update.digest, writer.uint32(DIGEST).fork()).join();
+  for (const position of update.positions ?? []) {
+    encodePosition(position, writer.uint32(POSITIONS).fork()).join();
+  }
 }
 
 function serviceUpdateToWire(update: ServiceUpdate): ResourceUpdate {
@@ -76,6 +81,7 @@ function serviceUpdateToWire(update: ServiceUpdate): ResourceUpdate {
     upserts: [],
     removals: [],
     digest: undefined,
+    positions: [],
   };
 }
 
@@ -108,6 +114,7 @@ function endpointsHeadToWire(update: EndpointsUpdate): ResourceUpdate {
     upserts: [],
     removals: [],
     digest: undefined,
+    positions: [],
   };
 }
 
@@ -144,6 +151,7 @@ export function updateFromWire(message: ResourceUpdate): Update {
     upserts: message.upserts.map(endpointFromWire),
     removals: message.removals.map(removalFromWire),
     digest: digestFromWire(message.digest),
+    ...(message.positions.length > 0 && { positions: positionsFromWire(message.positions) }),
   };
 }
 

@@ -135,6 +135,21 @@ export interface WatchHello {
   softwareVersion: string;
   /** What it understands beyond this protocol's first version. */
   capabilities: string[];
+  /**
+   * The newest positions that it was told, by whichever replica: a replica that is behind them waits up to 2 s, and then
+   * answers as one that is not settled.
+   */
+  seen: OriginPosition[];
+}
+
+/** How far a replica has heard one origin of registrations, which is a replica too. */
+export interface OriginPosition {
+  /** Whose registrations. */
+  replicaId: string;
+  /** Of that replica's run. */
+  epoch: bigint;
+  /** Of its last change that was heard. */
+  sequence: bigint;
 }
 
 /** Adds subscriptions. */
@@ -321,7 +336,11 @@ export interface ResourceUpdate {
   /** ENDPOINTS: to forget. */
   removals: Removal[];
   /** ENDPOINTS: of the whole set after this update (last chunk only). */
-  digest: Digest | undefined;
+  digest:
+    | Digest
+    | undefined;
+  /** ENDPOINTS: what this answer includes at least; show the newest in the next hello. Empty when the server does not say. */
+  positions: OriginPosition[];
 }
 
 /** The stream is about to end. */
@@ -475,7 +494,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchHello(): WatchHello {
-  return { agentId: "", role: 0, locality: undefined, softwareVersion: "", capabilities: [] };
+  return { agentId: "", role: 0, locality: undefined, softwareVersion: "", capabilities: [], seen: [] };
 }
 
 export const WatchHello: MessageFns<WatchHello> = {
@@ -494,6 +513,9 @@ export const WatchHello: MessageFns<WatchHello> = {
     }
     for (const v of message.capabilities) {
       writer.uint32(42).string(v!);
+    }
+    for (const v of message.seen) {
+      OriginPosition.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -549,6 +571,88 @@ export const WatchHello: MessageFns<WatchHello> = {
             }
 
             message.capabilities.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.seen.push(OriginPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOriginPosition(): OriginPosition {
+  return { replicaId: "", epoch: 0n, sequence: 0n };
+}
+
+export const OriginPosition: MessageFns<OriginPosition> = {
+  encode(message: OriginPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaId !== "") {
+      writer.uint32(10).string(message.replicaId);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OriginPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOriginPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1576,6 +1680,7 @@ function createBaseResourceUpdate(): ResourceUpdate {
     upserts: [],
     removals: [],
     digest: undefined,
+    positions: [],
   };
 }
 
@@ -1628,6 +1733,9 @@ export const ResourceUpdate: MessageFns<ResourceUpdate> = {
     }
     if (message.digest !== undefined) {
       Digest.encode(message.digest, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.positions) {
+      OriginPosition.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1755,6 +1863,14 @@ export const ResourceUpdate: MessageFns<ResourceUpdate> = {
             }
 
             message.digest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.positions.push(OriginPosition.decode(reader, reader.uint32()));
             continue;
           }
         }
