@@ -48,6 +48,19 @@ async function firstRun(store: MemoryStore, clock: FakeClock): Promise<number> {
   return plane.watches.epoch;
 }
 
+test("an epoch that ended before it was written is not used again, also with a clock that went back", async () => {
+  const store = new MemoryStore();
+  const clock = new FakeClock();
+  const first = await firstRun(store, clock);
+  clock.wallStepMs = -3_600_000;
+  const second = aControlPlane(clock, { store }).watches.epoch;
+  clock.advance(500);
+  const third = aControlPlane(clock, { store }).watches.epoch;
+  expect(second).toBeGreaterThan(first);
+  expect(third).toBeGreaterThan(first);
+  expect(third).not.toBe(second);
+});
+
 test("a restart brings instances back, and undoes no answer that was given", async () => {
   const store = new MemoryStore();
   const clock = new FakeClock();

@@ -18,9 +18,17 @@ const SNAPSHOT_INTERVAL_MS = 1_000;
 /** Writing takes at most a twentieth of the time: 200,000 instances take a second to write. */
 const PAUSE_FACTOR = 20;
 
-/** The epoch after a restart: above everything that this replica ever used, also with a lost disk. */
+/** Restarts within one minute fall on different milliseconds of it. */
+const EPOCH_SPREAD_MS = 60_000;
+
+/**
+ * The epoch after a restart: above everything on the disk. While the wall clock is behind that, an
+ * epoch that ended before it was written must not be used twice: so its milliseconds count, too.
+ */
 export function nextEpoch(loaded: LoadedState, wallMs: number): number {
-  return Math.max((loaded.header?.epoch ?? 0) + 1, Math.floor(wallMs));
+  const now = Math.floor(wallMs);
+  const last = loaded.header?.epoch ?? 0;
+  return now > last ? now : last + 1 + (now % EPOCH_SPREAD_MS);
 }
 
 /** The longest lease that came back: the replica has not settled before it ran out. */
