@@ -204,6 +204,7 @@ export class RemoteOrigin {
     entries: readonly ReceivedEntry[],
     nowMs: number,
   ): void {
+    const before = this.#copy?.seq;
     const isUsed = this.#take(want, answer, entries, nowMs);
     this.#copy?.stopJournal();
     if (!isUsed) {
@@ -212,6 +213,8 @@ export class RemoteOrigin {
     }
     this.#pulls.succeeded();
     if (this.#copy !== undefined) this.#unpark(this.#copy);
+    // What waits for entries that the origin never had, nobody can complete.
+    if (want.kind === "from-seq" && this.#copy?.seq === before) this.#parked.clear();
     if (this.#parked.size > 0) this.#miss(Number.MAX_SAFE_INTEGER, nowMs);
   }
 
