@@ -1,0 +1,123 @@
+import { MeshError } from "../../src/core/model/mesh-error.ts";
+import type { InstanceId, RegistrationId, ServiceKey } from "../../src/core/model/names.ts";
+import type { InstanceRecord } from "../../src/core/registry/record.ts";
+import type { LeaseKey } from "../../src/core/registry/registry.ts";
+import { isOrdinary } from "./agent-check.ts";
+import type { Step } from "./plan.ts";
+import { UNREADABLE_WEIGHT } from "./services.ts";
+import type { SimAgent } from "./sim-agent.ts";
+import type { SimReplica } from "./sim-replica.ts";
+import type { World } from "./world.ts";
+
+/** An operator's calls. Refusals are ordinary: what was seen a moment ago may be gone. */
+function call(replica: SimReplica, work: () => Promise<void>): void {
+  replica.process.run(() => {
+    work().catch((error: unknown) => {
+      if (!(error instanceof MeshError)) throw error;
+    });
+  });
+}
+
+export function drain(world: World, { who, what, durationMs }: Step): void {
+  const chosen = choose(world, who, what);
+  if (chosen === undefined) return;
+  const { replica, lease } = chosen;
+  world.say(`operator drains ${lease.registrationId}`);
+  call(replica, async () => {
+    const plane = replica.plane;
+    if (plane === undefined) return;
+    const result = await plane.replica.drain(lease, durationMs, new AbortController().signal);
+    world.say(`drain of ${lease.registrationId}: ${result.outcome}`);
+    if (result.outcome === "safe" && replica.plane === plane) checkSafe(world, replica, lease);
+  });
+}
+
+export function undrain(world: World, { who, what }: Step): void {
+  const chosen = choose(world, who, what);
+  if (chosen === undefined) return;
+  const { replica, lease } = chosen;
+  world.say(`operator undrains ${lease.registrationId}`);
+  call(replica, async () => {
+    await replica.plane?.replica.undrain(lease);
+  });
+}
+
+export function evict(world: World, { who, what }: Step): void {
+  const chosen = choose(world, who, what);
+  if (chosen === undefined) return;
+  const { replica, lease } = chosen;
+  world.say(`operator evicts ${lease.registrationId}`);
+  call(replica, async () => {
+    const entry = world.ledger.find(lease.registrationId);
+    if (replica.plane === undefined || entry === undefined) return;
+    entry.isEvicted = true;
+    await replica.plane.replica.evict(lease);
+    entry.isOut = true;
+  });
+}
+
+/** SAFE says that the process may be killed: no agent that counts may send it anything any more. */
+function checkSafe(world: World, replica: SimReplica, lease: LeaseKey): void {
+  const record = replica.plane?.replica.registry.find(lease);
+  // Undrained or gone meanwhile: the answer speaks of a moment that is over.
+  if (record?.isDraining !== true) return;
+  const counted = replica.countedAgents(lease.service);
+  for (const agent of world.agents) {
+    const upstream = agent.plane?.table.entry(lease.service)?.upstream;
+    if (upstream === undefined || !counted.has(agent.name)) continue;
+    const isPicked = upstream.candidates.some(({ endpoint }) => isOf(endpoint, lease));
+    if (isPicked && canUseOthers(replica, agent, lease)) {
+      world.violate(`drain of ${lease.registrationId} is SAFE and ${agent.name} still picks it`);
+    }
+    const inFlight = upstream.inFlightOf(lease.instanceId, lease.registrationId);
+    if (inFlight > 0 && canUseOthers(replica, agent, lease)) {
+      world.violate(
+        `drain of ${lease.registrationId} is SAFE and ${agent.name} has ${inFlight} requests there`,
+      );
+    }
+  }
+}
+
+/**
+ * False for an agent that cannot use everybody whom the replica counts on: it cannot read an endpoint,
+ * or has seen the end of one that a replica without its disk let in again. It sends to the one that
+ * it has, drained or not.
+ */
+function canUseOthers({ plane }: SimReplica, agent: SimAgent, lease: LeaseKey): boolean {
+  const records = plane?.replica.registry.services.get(lease.service)?.records.values() ?? [];
+  return [...records].every(
+    ({ endpoint }) =>
+      isOf(endpoint, lease) ||
+      !isOrdinary(endpoint) ||
+      (!(agent.isOld && endpoint.weight === UNREADABLE_WEIGHT) &&
+        agent.check?.whyNotSelectable(endpoint) === undefined),
+  );
+}
+
+function isOf(endpoint: { registrationId: string }, { registrationId }: LeaseKey): boolean {
+  return endpoint.registrationId === registrationId;
+}
+
+function choose(
+  { replicas }: World,
+  who: number,
+  what: number,
+): { replica: SimReplica; lease: LeaseKey } | undefined {
+  const replica = replicas[who % replicas.length];
+  if (replica?.plane === undefined) return undefined;
+  const records: { key: ServiceKey; record: InstanceRecord }[] = [];
+  for (const { key, records: held } of replica.plane.replica.registry.services.values()) {
+    for (const record of held.values()) records.push({ key, record });
+  }
+  const chosen = records[what % Math.max(1, records.length)];
+  if (chosen === undefined) return undefined;
+  const { id, registrationId } = chosen.record.instance;
+  return {
+    replica,
+    lease: {
+      service: chosen.key,
+      instanceId: id as InstanceId,
+      registrationId: registrationId as RegistrationId,
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import type { Endpoint, Removal } from "../../src/core/model/endpoint.ts";
+
+/**
+ * What one process of an agent has been told of drains and ends, kept apart from the agent's own
+ * fences: by this it is judged.
+ */
+export class SeenByAgent {
+  /** Operator revision at which a registration was seen draining. */
+  readonly #draining = new Map<string, number>();
+  /** Highest operator revision that was seen of a registration that is gone. */
+  readonly #gone = new Map<string, number>();
+  readonly #revisions = new Map<string, number>();
+
+  endpoint({ registrationId, operatorRevision, state }: Endpoint): void {
+    const known = this.#revisions.get(registrationId) ?? 0;
+    this.#revisions.set(registrationId, Math.max(known, operatorRevision));
+    const gone = this.#gone.get(registrationId);
+    if (gone !== undefined && operatorRevision > gone) this.#gone.delete(registrationId);
+    const drained = this.#draining.get(registrationId);
+    if (state === "draining") {
+      this.#draining.set(registrationId, Math.max(drained ?? 0, operatorRevision));
+    } else if (drained !== undefined && operatorRevision > drained) {
+      this.#draining.delete(registrationId);
+    }
+  }
+
+  /** Upserts of the same update win over the removal of their own registration. */
+  removals(removals: readonly Removal[], upserts: readonly Endpoint[]): void {
+    for (const { registrationId, reason } of removals) {
+      if (reason === "expired") continue;
+      if (upserts.some((endpoint) => endpoint.registrationId === registrationId)) continue;
+      this.#gone.set(registrationId, this.#revisions.get(registrationId) ?? 0);
+    }
+  }
+
+  /** Why an endpoint that an agent holds may not be picked; `undefined` when it may. */
+  whyNotSelectable({ registrationId, state }: Endpoint): string | undefined {
+    if (this.#gone.has(registrationId)) return "whose end it has seen";
+    if (state !== "draining" && this.#draining.has(registrationId))
+      return "whose drain it has seen";
+    return undefined;
+  }
+}
