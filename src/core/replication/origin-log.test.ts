@@ -50,7 +50,8 @@ describe("a log", () => {
     const tiny = new OriginLog(ORIGIN, { maxEntries: 3, maxBytes: 1 });
     for (let i = 0; i < 2; i++) tiny.append(aRecord(`i${i}`));
     expect(tiny.flush()).toHaveLength(2);
-    const few = new OriginLog(ORIGIN, { maxEntries: 3, maxBytes: 100_000 });
+    const few = new OriginLog(ORIGIN);
+    few.limits = { maxEntries: 3, maxBytes: 100_000 };
     for (let i = 0; i < 4; i++) few.append(aRecord(`i${i}`));
     expect(few.flush().map(({ entries }) => entries.length)).toEqual([3, 1]);
   });

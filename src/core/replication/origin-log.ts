@@ -23,7 +23,8 @@ export const DEFAULT_BATCH_LIMITS: BatchLimits = { maxEntries: 512, maxBytes: 13
 export class OriginLog {
   readonly origin: Origin;
   readonly set = new OriginSet();
-  readonly #limits: BatchLimits;
+  /** To be lowered when the bus carries less; counts from the next `flush`. */
+  limits: BatchLimits;
   /** Entry of sequence s at s modulo `LOG_ENTRIES`. */
   readonly #ring: ReplicatedEntry[] = [];
   /** In order of appending; records by key, removals by key and registration. */
@@ -32,7 +33,7 @@ export class OriginLog {
 
   constructor(origin: Origin, limits: BatchLimits = DEFAULT_BATCH_LIMITS) {
     this.origin = origin;
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** Of the last entry that was flushed; the first one has 1. */
@@ -68,8 +69,8 @@ export class OriginLog {
     let bytes = 0;
     for (const entry of this.#pending.values()) {
       const size = entryBytesAtMost(entry);
-      const isFull = entries.length >= this.#limits.maxEntries;
-      if (isFull || (entries.length > 0 && bytes + size > this.#limits.maxBytes)) {
+      const isFull = entries.length >= this.limits.maxEntries;
+      if (isFull || (entries.length > 0 && bytes + size > this.limits.maxBytes)) {
         batches.push(this.#write(entries));
         entries = [];
         bytes = 0;

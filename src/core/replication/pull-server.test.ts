@@ -21,7 +21,8 @@ function aLog(count: number): OriginLog {
 }
 
 test("all chunks of a session are of one moment", () => {
-  const server = new PullServer(1_000);
+  const server = new PullServer();
+  server.maxChunkBytes = 1_000;
   const log = aLog(20);
   const first = server.answer(aRequest({ kind: "full" }), log, 0);
   expect(first).toMatchObject({ status: "ok", seq: 20, chunk: 0 });

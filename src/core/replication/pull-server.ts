@@ -37,11 +37,12 @@ interface Session {
 
 /** The serving side of pulls. Holds references to entries, no copies, for the sessions under way. */
 export class PullServer {
-  readonly #maxChunkBytes: number;
+  /** Of the entries of one chunk; to be lowered when the bus carries less. Sessions under way keep theirs. */
+  maxChunkBytes: number;
   readonly #sessions = new Map<string, Session>();
 
   constructor(maxChunkBytes = DEFAULT_CHUNK_BYTES) {
-    this.#maxChunkBytes = maxChunkBytes;
+    this.maxChunkBytes = maxChunkBytes;
   }
 
   get sessionCount(): number {
@@ -91,7 +92,7 @@ export class PullServer {
     for (const list of lists) {
       for (const entry of list ?? []) {
         const size = entryBytesAtMost(entry);
-        if (chunk.length > 0 && bytes + size > this.#maxChunkBytes) {
+        if (chunk.length > 0 && bytes + size > this.maxChunkBytes) {
           chunks.push(chunk);
           chunk = [];
           bytes = 0;
