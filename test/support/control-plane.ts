@@ -3,6 +3,7 @@ import {
   type ControlPlaneOptions,
   startControlPlane,
 } from "../../src/apps/control-plane/start.ts";
+import type { OriginPosition } from "../../src/core/discovery/seen-positions.ts";
 import type { EndpointsUpdate, Update } from "../../src/core/discovery/update.ts";
 import { NO_LOCALITY, type ServiceDefaults } from "../../src/core/model/instance.ts";
 import type { MeshError } from "../../src/core/model/mesh-error.ts";
@@ -70,9 +71,14 @@ export class TestAgent implements WatchSink {
   endedWith: MeshError | "ok" | undefined;
   heartbeats = 0;
 
-  constructor(plane: ControlPlane, agentId: string, isDataPlane = true) {
+  constructor(
+    plane: ControlPlane,
+    agentId: string,
+    isDataPlane = true,
+    seen: readonly OriginPosition[] = [],
+  ) {
     const hello = { agentId, isDataPlane, locality: NO_LOCALITY, softwareVersion: "1", peer: "p" };
-    this.session = plane.watches.open(hello, this);
+    this.session = plane.watches.open({ ...hello, seen }, this);
   }
 
   send(frame: Uint8Array): boolean {

@@ -94,12 +94,13 @@ export class DiscoveryHub {
   /** Everything is known now: what was merged can be obeyed. */
   settle(): void {
     this.isSettled = true;
-    this.#inSlices([...this.watchers], (watcher) => {
-      for (const subscription of watcher.subscriptions.values()) {
-        if (subscription.told !== "settled") watcher.markDirty(subscription);
-      }
-      this.pump(watcher);
-    });
+    this.#inSlices([...this.watchers], (watcher) => this.#settleFor(watcher));
+  }
+
+  /** This replica has heard by now what that watcher's agent had seen elsewhere. */
+  caughtUp(watcher: Watcher): void {
+    watcher.isBehind = false;
+    if (this.isSettled && this.watchers.has(watcher)) this.#settleFor(watcher);
   }
 
   /** The view of a service that may not exist yet. */
@@ -146,7 +147,8 @@ export class DiscoveryHub {
       const subscription = watcher.nextDirty();
       if (subscription === undefined) return;
       const shared = this.viewOf(subscription.view.key);
-      const step = { subscription, shared, isSettled: this.isSettled, nowMs: this.#clock.nowMs() };
+      const isSettled = this.#isSettledFor(watcher);
+      const step = { subscription, shared, isSettled, nowMs: this.#clock.nowMs() };
       if (!sendNext(step)) watcher.clean(subscription);
     }
   }
@@ -164,6 +166,17 @@ export class DiscoveryHub {
         ),
       );
     }
+  }
+
+  #isSettledFor({ isBehind }: Watcher): boolean {
+    return this.isSettled && !isBehind;
+  }
+
+  #settleFor(watcher: Watcher): void {
+    for (const subscription of watcher.subscriptions.values()) {
+      if (subscription.told !== "settled") watcher.markDirty(subscription);
+    }
+    this.pump(watcher);
   }
 
   #flush(): void {
@@ -190,18 +203,18 @@ export class DiscoveryHub {
     const { view } = shared;
     const nowMs = this.#clock.nowMs();
     const canDelta = view.version > before && view.canDeltaFrom(before);
-    const told = this.isSettled ? "settled" : "unsettled";
     let update: Sent | undefined;
     for (const subscription of shared.subscribers) {
       const { watcher } = subscription;
+      const isSettled = this.#isSettledFor(watcher);
       const isEven =
         canDelta &&
         subscription.sentVersion === before &&
         subscription.serviceSentVersion === view.serviceVersion &&
-        subscription.told === told &&
+        subscription.told === (isSettled ? "settled" : "unsettled") &&
         !watcher.isDirty(subscription);
       if (isEven && watcher.mayReceive) {
-        const frame = shared.deltaFrame(before, this.isSettled);
+        const frame = shared.deltaFrame(before, isSettled);
         update ??= endpointsUpdate(view.version, 0, frame);
         subscription.sentVersion = view.version;
         write(subscription, frame, update, nowMs);

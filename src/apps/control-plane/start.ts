@@ -17,6 +17,7 @@ import { DrainWaits } from "./drain-waits.ts";
 import { LeaseReaper } from "./lease-reaper.ts";
 import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistence.ts";
 import { Policies } from "./policies.ts";
+import type { WhenCaughtUp } from "./read-after.ts";
 import { RegistryReplica } from "./registry-replica.ts";
 import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
@@ -43,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly streamAgeMs?: number;
   /** How far this replica has heard each origin: said with every answer. Nothing when left out. */
   readonly positions?: () => readonly OriginPosition[];
+  /** Lets agents that saw more elsewhere wait a moment. Without it nobody waits. */
+  readonly whenCaughtUp?: WhenCaughtUp;
 }
 
 /** One running replica, without its listeners: what a simulation runs is what ships. */
@@ -74,7 +77,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
   const guard = new SelfPreservation();
   const progressed = (key: ServiceKey): void => drains.progressed(key);
-  const watches = new WatchSessions({ replicaId, clock, hub, progressed, peers, turnover });
+  const { whenCaughtUp } = options;
+  const doors = { replicaId, clock, hub, progressed, peers, turnover, whenCaughtUp };
+  const watches = new WatchSessions(doors);
   const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
   replica.useDrains(drains);
 

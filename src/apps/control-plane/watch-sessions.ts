@@ -1,4 +1,5 @@
 import { LOST_AGENT_MS } from "../../core/discovery/drain-barrier.ts";
+import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
 import type { InFlightReport, Nonce, ResourceAck } from "../../core/discovery/update.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
@@ -12,6 +13,7 @@ import type {
   WatchSink,
 } from "../../ports/watch-service.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
+import { CATCH_UP_MS, GIVE_UP_MS, HeldRequests, type WhenCaughtUp } from "./read-after.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -43,6 +45,7 @@ export class WatchSessions implements WatchService {
   readonly #clock: Clock;
   readonly #hub: DiscoveryHub;
   readonly #turnover: StreamTurnover;
+  readonly #whenCaughtUp: WhenCaughtUp | undefined;
   readonly #progressed: (key: ServiceKey) => void;
   readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   readonly #lost = new Map<string, LostAgent>();
@@ -59,11 +62,14 @@ export class WatchSessions implements WatchService {
     readonly progressed: (key: ServiceKey) => void;
     readonly peers: () => readonly ReplicaAddress[];
     readonly turnover: StreamTurnover;
+    /** Without it, nobody waits. */
+    readonly whenCaughtUp?: WhenCaughtUp | undefined;
   }) {
     this.replicaId = options.replicaId;
     this.epoch = options.hub.epoch;
     this.peers = options.peers;
     this.#turnover = options.turnover;
+    this.#whenCaughtUp = options.whenCaughtUp;
     this.#clock = options.clock;
     this.#hub = options.hub;
     this.#progressed = options.progressed;
@@ -96,7 +102,12 @@ export class WatchSessions implements WatchService {
     this.#slots[this.#opened++ % HEARTBEAT_SLOTS]?.add(watcher);
     this.#hub.watchers.add(watcher);
     this.#turnover.opened(sink);
-    return new OpenWatch(watcher, this.#surroundings);
+    const held = new HeldRequests();
+    if (this.#whenCaughtUp !== undefined && hello.seen?.length) {
+      held.hold();
+      void this.#catchUp(watcher, held, hello.seen, this.#whenCaughtUp);
+    }
+    return new OpenWatch(watcher, held, this.#surroundings);
   }
 
   /** Data-plane agents that watched the service, left without a goodbye, and are not back. */
@@ -129,6 +140,20 @@ export class WatchSessions implements WatchService {
   end(): void {
     this.#cancelBeat();
     for (const { sink } of [...this.#hub.watchers]) sink.end();
+  }
+
+  /** An answer that leads back in time would be worse than one that comes a moment later. */
+  async #catchUp(
+    watcher: Watcher,
+    held: HeldRequests,
+    seen: readonly OriginPosition[],
+    whenCaughtUp: WhenCaughtUp,
+  ): Promise<void> {
+    watcher.isBehind = !(await whenCaughtUp(seen, CATCH_UP_MS));
+    held.release();
+    if (!watcher.isBehind) return;
+    await whenCaughtUp(seen, GIVE_UP_MS);
+    this.#hub.caughtUp(watcher);
   }
 
   #isBack(agentId: string, key: ServiceKey): boolean {
@@ -182,16 +207,20 @@ interface Surroundings {
 
 class OpenWatch implements WatchSession {
   readonly #watcher: Watcher;
+  readonly #held: HeldRequests;
   readonly #around: Surroundings;
+  #heldCount = 0;
   #isClosed = false;
 
-  constructor(watcher: Watcher, around: Surroundings) {
+  constructor(watcher: Watcher, held: HeldRequests, around: Surroundings) {
     this.#watcher = watcher;
+    this.#held = held;
     this.#around = around;
   }
 
   subscribe(requests: readonly SubscriptionRequest[]): void {
-    if (this.#watcher.subscriptions.size + requests.length > MAX_SUBSCRIPTIONS) {
+    const known = this.#watcher.subscriptions.size + this.#heldCount;
+    if (known + requests.length > MAX_SUBSCRIPTIONS) {
       throw new MeshError(
         "LIMIT_REACHED",
         `a stream may subscribe to ${MAX_SUBSCRIPTIONS} services; subscribe to all instead`,
@@ -203,21 +232,27 @@ class OpenWatch implements WatchSession {
         },
       );
     }
-    for (const { namespace, service, resume } of requests) {
-      this.#around.hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
-    }
+    if (this.#held.isHolding) this.#heldCount += requests.length;
+    this.#held.run(() => {
+      this.#heldCount = 0;
+      for (const { namespace, service, resume } of requests) {
+        this.#around.hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
+      }
+    });
   }
 
   subscribeAll(): void {
-    this.#around.hub.subscribeAll(this.#watcher);
+    this.#held.run(() => this.#around.hub.subscribeAll(this.#watcher));
   }
 
   unsubscribe(requests: readonly SubscriptionRequest[]): void {
-    for (const { namespace, service } of requests) {
-      const key = serviceKey(namespace, service);
-      this.#around.hub.unsubscribe(this.#watcher, key);
-      this.#around.progressed(key);
-    }
+    this.#held.run(() => {
+      for (const { namespace, service } of requests) {
+        const key = serviceKey(namespace, service);
+        this.#around.hub.unsubscribe(this.#watcher, key);
+        this.#around.progressed(key);
+      }
+    });
   }
 
   acknowledge(acks: readonly ResourceAck[]): void {
@@ -247,6 +282,7 @@ class OpenWatch implements WatchSession {
   closed(isGoodbye: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#held.drop();
     this.#around.closed(this.#watcher, isGoodbye);
   }
 }

@@ -11,6 +11,8 @@ export class Watcher extends WatcherState {
   readonly hello: WatchHello;
   readonly sink: WatchSink;
   readonly openedAtMs: number;
+  /** Its agent has seen more than this replica has heard: what it is told here is not settled. */
+  isBehind = false;
   readonly subscriptions = new SubscriptionTable<StreamSubscription>();
   #dirty: Set<StreamSubscription> | undefined;
 
