@@ -1,24 +1,31 @@
 import type { EndpointsUpdate, Update } from "../../src/core/discovery/update.ts";
 import type { Endpoint, Removal } from "../../src/core/model/endpoint.ts";
 import { type ServiceKey, serviceKey } from "../../src/core/model/names.ts";
+import type { DataPlane } from "../../src/data-plane/data-plane.ts";
 import type { ServiceEntry } from "../../src/data-plane/service-table.ts";
 import type { WatchListener } from "../../src/ports/watch-source.ts";
 import { SeenByAgent } from "./seen-by-agent.ts";
 import { SERVICE_KEYS, UNREADABLE_WEIGHT } from "./services.ts";
-import type { SimAgent } from "./sim-agent.ts";
+import type { SimWorld } from "./sim-world.ts";
 import { StreamOrder } from "./stream-order.ts";
-import type { World } from "./world.ts";
 
 /** What an older agent makes of an address of a kind that it does not know. */
 const NO_ADDRESS = { kind: "ip", value: "" } as const;
 
+/** The agent, as its check sees it. */
+interface CheckedAgent {
+  readonly name: string;
+  readonly isOld: boolean;
+  readonly plane: DataPlane | undefined;
+}
+
 /** Looks at everything that one process of an agent is told, and at what it makes of it. */
 export class AgentCheck {
-  readonly #world: World;
-  readonly #agent: SimAgent;
+  readonly #world: SimWorld;
+  readonly #agent: CheckedAgent;
   readonly #seen = new SeenByAgent();
 
-  constructor(world: World, agent: SimAgent) {
+  constructor(world: SimWorld, agent: CheckedAgent) {
     this.#world = world;
     this.#agent = agent;
   }

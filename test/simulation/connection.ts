@@ -1,7 +1,7 @@
 import type { MeshError } from "../../src/core/model/mesh-error.ts";
 import { grpcCode } from "../../src/io/grpc/status.ts";
 import type { StreamEnd } from "../../src/ports/stream-end.ts";
-import type { Network } from "./network.ts";
+import type { Links } from "./links.ts";
 import { Pipe } from "./pipe.ts";
 import type { SimProcess } from "./sim-process.ts";
 
@@ -27,6 +27,18 @@ export interface ClientEnd {
   ended(end: StreamEnd): void;
 }
 
+/** Who answers at an address. */
+export interface Listener {
+  readonly process: SimProcess;
+  readonly accept: (connection: Connection) => ServerEnd | undefined;
+}
+
+/** The network, as a connection needs it. */
+export interface Surroundings extends Links {
+  readonly listeners: ReadonlyMap<string, Listener>;
+  forget(connection: Connection): void;
+}
+
 /** One bidirectional stream on a connection of its own. */
 export class Connection {
   readonly client: SimProcess;
@@ -34,7 +46,7 @@ export class Connection {
   readonly address: string;
   /** What is asked for there. */
   readonly purpose: StreamPurpose;
-  readonly #network: Network;
+  readonly #network: Surroundings;
   readonly #up: Pipe;
   readonly #down: Pipe;
   #server: SimProcess | undefined;
@@ -43,7 +55,7 @@ export class Connection {
   #isOver = false;
   #lastOkMs: number;
 
-  constructor(network: Network, client: SimProcess, address: string, purpose: StreamPurpose) {
+  constructor(network: Surroundings, client: SimProcess, address: string, purpose: StreamPurpose) {
     this.client = client;
     this.address = address;
     this.purpose = purpose;

@@ -1,34 +1,22 @@
 import type { Random } from "../../src/core/model/random.ts";
-import { Connection, type ServerEnd, type StreamPurpose } from "./connection.ts";
+import { Connection, type Listener, type StreamPurpose, type Surroundings } from "./connection.ts";
+import type { LinkState } from "./links.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { Timeline } from "./timeline.ts";
-
-/** How the messages of one direction travel. */
-export interface LinkState {
-  /** Nothing passes: TCP keeps it and sends it again. */
-  isCut: boolean;
-  /** Between these, uniformly. */
-  delayMs: readonly [number, number];
-  /** So long the receiver takes over each message: it reads slowly. */
-  readMs: number;
-}
 
 const CALM_DELAY_MS: readonly [number, number] = [0.2, 2];
 
 /** How often connections are looked at, as HTTP/2 pings do. */
 const PING_MS = 5_000;
 
-/** What answers a connection at an address. */
-export type Accept = (connection: Connection) => ServerEnd | undefined;
-
 /** Streams between processes: ordered, reliable while they last, and breakable. */
-export class Network {
+export class Network implements Surroundings {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly #links = new Map<string, LinkState>();
   readonly #connections = new Set<Connection>();
   /** Who listens under which name. */
-  readonly listeners = new Map<string, { readonly process: SimProcess; readonly accept: Accept }>();
+  readonly listeners = new Map<string, Listener>();
 
   constructor(timeline: Timeline, random: Random) {
     this.timeline = timeline;

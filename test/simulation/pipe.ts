@@ -1,4 +1,4 @@
-import type { Network } from "./network.ts";
+import type { Links } from "./links.ts";
 import type { SimProcess } from "./sim-process.ts";
 
 /** Messages that a stream takes before it asks its writer to wait, as in Node's object mode. */
@@ -6,7 +6,7 @@ const HIGH_WATER = 16;
 
 /** One direction of a stream: keeps its order, and keeps what a cut link holds up. */
 export class Pipe {
-  readonly #network: Network;
+  readonly #network: Links;
   readonly #from: string;
   readonly #to: string;
   readonly #receiver: () => SimProcess | undefined;
@@ -21,7 +21,7 @@ export class Pipe {
   #isCleared = false;
 
   constructor(
-    network: Network,
+    network: Links,
     from: string,
     to: string,
     receiver: () => SimProcess | undefined,

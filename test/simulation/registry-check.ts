@@ -3,11 +3,11 @@ import type { RemovalReason } from "../../src/core/model/endpoint.ts";
 import type { InstanceRecord } from "../../src/core/registry/record.ts";
 import { DEFAULT_PRESERVATION } from "../../src/core/registry/self-preservation.ts";
 import type { LedgerEntry } from "./ledger.ts";
-import type { World } from "./world.ts";
+import type { SimWorld } from "./sim-world.ts";
 
 /** Looks at each change of one replica's registry: every removal has a cause, and nothing comes back. */
 export class RegistryCheck {
-  readonly #world: World;
+  readonly #world: SimWorld;
   readonly #plane: ControlPlane;
   readonly #startedAtMs: number;
   #changeCount = -1;
@@ -15,7 +15,7 @@ export class RegistryCheck {
   /** Silent expiries, for the budget. */
   #expiries: { readonly atMs: number; readonly key: string }[] = [];
 
-  constructor(world: World, plane: ControlPlane) {
+  constructor(world: SimWorld, plane: ControlPlane) {
     this.#world = world;
     this.#plane = plane;
     this.#startedAtMs = world.timeline.nowMs;

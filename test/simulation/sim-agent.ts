@@ -6,8 +6,8 @@ import { dataPlaneConfig } from "./data-plane-config.ts";
 import { AgentDisk } from "./disks.ts";
 import { SERVICE_KEYS, SERVICES } from "./services.ts";
 import { SimProcess } from "./sim-process.ts";
+import type { SimWorld } from "./sim-world.ts";
 import { simWatchSource } from "./watch-link.ts";
-import type { World } from "./world.ts";
 
 /** An agent that sends requests to every service. Its file outlives its processes. */
 export class SimAgent {
@@ -17,10 +17,10 @@ export class SimAgent {
   process: SimProcess;
   plane: DataPlane | undefined;
   check: AgentCheck | undefined;
-  readonly #world: World;
+  readonly #world: SimWorld;
   readonly #disk = new AgentDisk();
 
-  constructor(world: World, name: string) {
+  constructor(world: SimWorld, name: string) {
     this.#world = world;
     this.name = name;
     this.process = new SimProcess(name, world.timeline, () => 0);

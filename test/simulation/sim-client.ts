@@ -8,8 +8,8 @@ import { simAttachSource } from "./attach-link.ts";
 import { dataPlaneConfig } from "./data-plane-config.ts";
 import { NAMESPACE, SERVICES, UNREADABLE_WEIGHT } from "./services.ts";
 import { SimProcess } from "./sim-process.ts";
+import type { SimWorld } from "./sim-world.ts";
 import { simWatchSource } from "./watch-link.ts";
-import type { World } from "./world.ts";
 
 /** Instances that one client may keep, over both services. */
 const MAX_INSTANCES = 3;
@@ -24,11 +24,11 @@ export class SimClient {
   plane: DataPlane | undefined;
   /** The instances that it should keep. */
   readonly wanted = new Map<string, LocalInstance>();
-  readonly #world: World;
+  readonly #world: SimWorld;
   readonly #ids: string;
 
   /** @param ids whose instance ids it uses: a twin uses another client's. */
-  constructor(world: World, name: string, ids = name) {
+  constructor(world: SimWorld, name: string, ids = name) {
     this.#world = world;
     this.name = name;
     this.#ids = ids;

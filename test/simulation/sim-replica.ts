@@ -8,8 +8,8 @@ import { AttachServerEnd } from "./attach-link.ts";
 import { ReplicaDisk, storeOn } from "./disks.ts";
 import { RegistryCheck } from "./registry-check.ts";
 import { SimProcess } from "./sim-process.ts";
+import type { SimWorld } from "./sim-world.ts";
 import { WatchServerEnd } from "./watch-link.ts";
-import type { World } from "./world.ts";
 
 /** Makes chunks of two endpoints, so that small services travel in several. */
 const ENDPOINT_BYTES = 100_000;
@@ -22,13 +22,13 @@ export class SimReplica {
   wallStepMs = 0;
   process: SimProcess;
   plane: ControlPlane | undefined;
-  readonly #world: World;
+  readonly #world: SimWorld;
   #watchers = new Set<WatchServerEnd>();
   /** Streams that ended without a goodbye, and when this replica noticed. */
   #lost: { readonly end: WatchServerEnd; readonly atMs: number }[] = [];
   #check: RegistryCheck | undefined;
 
-  constructor(world: World, name: string) {
+  constructor(world: SimWorld, name: string) {
     this.#world = world;
     this.name = name;
     this.process = new SimProcess(name, world.timeline, () => this.wallStepMs);

@@ -7,13 +7,14 @@ import type { Fault, Plan } from "./plan.ts";
 import { SimAgent } from "./sim-agent.ts";
 import { SimClient } from "./sim-client.ts";
 import { SimReplica } from "./sim-replica.ts";
+import type { SimWorld } from "./sim-world.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Lines of a trace that is printed. */
 const MAX_TRACE = 2000;
 
 /** Replicas, agents and clients on one virtual time, with a network between them that can fail. */
-export class World {
+export class World implements SimWorld {
   readonly plan: Plan;
   readonly planted: Break | undefined;
   readonly timeline = new Timeline();

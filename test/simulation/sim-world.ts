@@ -1,0 +1,21 @@
+import type { Random } from "../../src/core/model/random.ts";
+import type { Break } from "./breaks.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Network } from "./network.ts";
+import type { Plan } from "./plan.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** What everybody in a world knows of it. */
+export interface SimWorld {
+  readonly plan: Plan;
+  readonly planted: Break | undefined;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly network: Network;
+  readonly ledger: Ledger;
+  /** Of the replicas. */
+  readonly addresses: string[];
+  newId(prefix: string): string;
+  violate(what: string): void;
+  say(line: string): void;
+}
