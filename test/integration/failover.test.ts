@@ -1,10 +1,15 @@
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { REBALANCE_WINDOW_MS } from "../../src/apps/control-plane/stream-turnover.ts";
+import { NO_LOCALITY } from "../../src/core/model/instance.ts";
+import { CONNECT_WATCHDOG_MS } from "../../src/data-plane/connection-loop.ts";
+import { EndpointWatch } from "../../src/data-plane/endpoint-watch.ts";
+import { ReplicaList } from "../../src/data-plane/replica-list.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
 import { allowAll } from "../../src/io/grpc/authorize.ts";
 import { HealthRegistry } from "../../src/io/grpc/health.ts";
 import { startGrpcServer } from "../../src/io/grpc/server.ts";
+import { grpcWatchSource } from "../../src/io/grpc/watch-client.ts";
 import { weirServices } from "../../src/io/grpc/weir-services.ts";
 import { openListenerSecurity } from "../../src/io/listener-security.ts";
 import { systemClock } from "../../src/io/system-clock.ts";
@@ -15,6 +20,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
 import { aControlPlaneServer, aMesh, aServer, registered } from "../support/mesh.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { WATCHES_NOTHING } from "../support/watches-nothing.ts";
 import { WeirProcess } from "../support/weir-process.ts";
 
 const WITHIN_MS = 15_000;
@@ -87,6 +93,33 @@ test("a registration moves with its process id and the next generation when its 
   await mesh.register({ service: "orders", id: "next", port: 8_081 });
   expect(shown(await instancesAt(other))).toMatchObject([...moved, { id: "next", generation: 1 }]);
   expect(await instancesAt(addresses[first] ?? "")).toEqual([]);
+});
+
+test("a replica that is frozen while an agent connects costs 5 s, and the next one answers", async () => {
+  const [frozen, live] = [await aServerProcess("r1"), await aServerProcess("r2")];
+  const [stopped] = await Promise.all([frozen.start(), live.start()]);
+  stopped.child.kill("SIGSTOP");
+  const clock = new FakeClock();
+  // In the order in which they are named.
+  const random = () => 0;
+  const watch = new EndpointWatch({
+    source: grpcWatchSource(),
+    replicas: new ReplicaList([frozen.address, live.address], random),
+    hello: { agentId: "a", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
+    services: WATCHES_NOTHING,
+    clock,
+    random,
+    log: quietLog,
+  });
+  onTestFinished(() => watch.stop());
+  watch.start();
+  clock.advance(CONNECT_WATCHDOG_MS - 1);
+  expect(watch.state).toMatchObject({ isConnected: false, problem: "" });
+  clock.advance(1);
+  expect(watch.state.problem).toBe("no answer within 5 s");
+  clock.advance(1);
+  await waitUntil("the other one's welcome", WITHIN_MS, () => watch.state.isConnected);
+  expect(watch.state).toMatchObject({ address: live.address, replicaId: "r2" });
 });
 
 test("a mesh over two control planes goes on with the other one, and loses no request", async () => {

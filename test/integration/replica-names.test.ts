@@ -18,6 +18,7 @@ import { aControlPlaneServer } from "../support/mesh.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 import { aSecureServer } from "../support/secure-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { WATCHES_NOTHING } from "../support/watches-nothing.ts";
 
 const WITHIN_MS = 10_000;
 
@@ -35,15 +36,7 @@ function watching(name: string, resolver: NameResolver, access?: ChannelAccess):
     replicas: new ReplicaList([name], random),
     resolver,
     hello: { agentId: "a", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
-    services: {
-      wantsAll: false,
-      subscriptions: () => [],
-      apply: () => undefined,
-      forgetPosition: () => undefined,
-      resumeOf: (namespace, service) => ({ namespace, service, resume: undefined }),
-      inFlightOf: () => 0,
-      drainingOf: () => [],
-    },
+    services: WATCHES_NOTHING,
     clock,
     random,
     log: new FakeLog(),

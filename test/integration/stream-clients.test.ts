@@ -19,6 +19,7 @@ import type { WatchStream } from "../../src/ports/watch-source.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { at, FakeLog } from "../support/fake-streams.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { WATCHES_NOTHING } from "../support/watches-nothing.ts";
 
 const WITHIN_MS = 10_000;
 
@@ -189,15 +190,7 @@ test("a frozen server is left after 5 s for one that answers, and its connection
     source: grpcWatchSource(),
     replicas: new ReplicaList([`127.0.0.1:${port}`, grpcAddress], random),
     hello: { agentId: "a", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
-    services: {
-      wantsAll: false,
-      subscriptions: () => [],
-      apply: () => undefined,
-      forgetPosition: () => undefined,
-      resumeOf: (namespace, service) => ({ namespace, service, resume: undefined }),
-      inFlightOf: () => 0,
-      drainingOf: () => [],
-    },
+    services: WATCHES_NOTHING,
     clock,
     random,
     log: new FakeLog(),
