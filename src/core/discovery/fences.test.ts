@@ -33,3 +33,14 @@ test("an undrained process leaves no fence behind", () => {
   fences.accepted({ ...process, operatorRevision: 2, state: "healthy" } as Judged);
   expect(fences.size).toBe(0);
 });
+
+test("the end of a process lowers no fence that its drain has raised", () => {
+  const fences = new Fences();
+  const at = (operatorRevision: number, state: string) =>
+    ({ registrationId: "p1", operatorRevision, state }) as Parameters<Fences["judge"]>[0];
+  fences.accepted(at(2, "draining"));
+  // As a server that lost its disk lists it.
+  fences.removed(removal("p1"), at(0, "draining"));
+  expect(fences.judge(at(1, "draining"))).toBe("gone");
+  expect(fences.judge(at(3, "healthy"))).toBe("allowed");
+});

@@ -55,7 +55,11 @@ export class Fences {
   removed(removal: Removal, held: Endpoint | undefined): void {
     if (removal.reason === "expired" || removal.registrationId === "") return;
     const isSame = held !== undefined && held.registrationId === removal.registrationId;
-    const operatorRevision = isSame ? held.operatorRevision : Number.MAX_SAFE_INTEGER;
+    // Never below what was fenced before: a server that lost its disk counts from 0 again.
+    const former = this.#fences.get(removal.registrationId)?.operatorRevision ?? 0;
+    const operatorRevision = isSame
+      ? Math.max(held.operatorRevision, former)
+      : Number.MAX_SAFE_INTEGER;
     this.#set(removal.registrationId, { kind: "gone", operatorRevision });
   }
 
