@@ -127,6 +127,7 @@ export class RegistryReplica implements RegistryService {
   /** Tells watchers what changed since the last call. */
   publish(): void {
     this.#time.end();
+    this.#replication.publish();
     this.#hub.publish();
   }
 

@@ -19,6 +19,7 @@ import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistenc
 import { Policies } from "./policies.ts";
 import type { WhenCaughtUp } from "./read-after.ts";
 import { RegistryReplica } from "./registry-replica.ts";
+import { type ClusterOptions, joinCluster } from "./replication/join-cluster.ts";
 import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
@@ -27,6 +28,9 @@ const DRAIN_NOTICE_MS = 500;
 
 /** When who was sent away may come back to this address: a restart takes about as long. */
 const RETRY_AFTER_MS = 1_000;
+
+/** How often a replica that is due to settle looks whether its peers' records are here. */
+const SYNC_CHECK_MS = 250;
 
 export interface ControlPlaneOptions {
   readonly replicaId: string;
@@ -44,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly streamAgeMs?: number;
   /** How far this replica has heard each origin: said with every answer. Nothing when left out. */
   readonly positions?: () => readonly OriginPosition[];
+  /** The peers whose records are served too. Alone when left out. */
+  readonly cluster?: ClusterOptions;
   /** Lets agents that saw more elsewhere wait a moment. Without it nobody waits. */
   readonly whenCaughtUp?: WhenCaughtUp;
 }
@@ -83,17 +89,21 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
   replica.useDrains(drains);
 
+  let isDraining = false;
+  const self = { epoch, isSettled: () => hub.isSettled, isDraining: () => isDraining };
+  const replication = options.cluster && joinCluster(options.cluster, replica, options, self);
   const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
   replica.publish();
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
   const identity = { epoch, replicaId };
   const snapshots = new SnapshotKeeper({ clock, log, store, registry: replica.registry, identity });
   const reaper = new LeaseReaper(clock, log, replica, guard);
-  const cancelSettle = clock.after(settleAtMs - startedAtMs, () => {
-    hub.settle();
-    log.info({}, "settled: answers are complete from now on");
-  });
-  let isDraining = false;
+  replication?.start();
+  const cancelSettle = settleWhen(
+    { hub, clock, log },
+    settleAtMs - startedAtMs,
+    () => replication?.isSynced ?? true,
+  );
   const admin = new AdminViews({
     clock,
     host: options.host,
@@ -117,16 +127,44 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       isDraining = true;
       cancelSettle();
       reaper.stop();
-      replica.startDraining(RETRY_AFTER_MS);
-      watches.drain(RETRY_AFTER_MS);
-      await pause(clock, DRAIN_NOTICE_MS);
-      watches.end();
-      replica.sessions.end();
+      await sendAway(clock, replica, watches, () => replication?.stop());
       await snapshots.stop();
       await policies.close();
       await store.close();
     },
   };
+}
+
+/** Streams end after a notice, and the peers hear of everything until then. */
+async function sendAway(
+  clock: Clock,
+  replica: RegistryReplica,
+  watches: WatchSessions,
+  leaveCluster: () => void,
+): Promise<void> {
+  replica.startDraining(RETRY_AFTER_MS);
+  watches.drain(RETRY_AFTER_MS);
+  await pause(clock, DRAIN_NOTICE_MS);
+  leaveCluster();
+  watches.end();
+  replica.sessions.end();
+}
+
+/** Complete answers need everything that is known to exist. @returns how to stop waiting. */
+function settleWhen(
+  { hub, clock, log }: { hub: DiscoveryHub; clock: Clock; log: Log },
+  delayMs: number,
+  isSynced: () => boolean,
+): () => void {
+  let cancel = clock.after(delayMs, function look() {
+    if (!isSynced()) {
+      cancel = clock.after(SYNC_CHECK_MS, look);
+      return;
+    }
+    hub.settle();
+    log.info({}, "settled: answers are complete from now on");
+  });
+  return () => cancel();
 }
 
 /** Bytes are made after the change that they tell of, so that what they claim to include is in them. */
