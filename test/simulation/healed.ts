@@ -93,14 +93,13 @@ function whyDifferent(
   // It keeps what it could read before, or nothing.
   if (agent.isOld && served.weight === UNREADABLE_WEIGHT) return undefined;
   const isRefused = agent.check?.whyNotSelectable(served) !== undefined;
-  // It has seen the end of what a replica without its disk let in again.
-  if (held === undefined && isRefused) return undefined;
+  // It has seen the end of what a replica without its disk let in again, or the drain that was forgotten there.
+  if (isRefused && held?.state !== "healthy") return undefined;
+  if (isRefused && held?.registrationId !== served.registrationId) return undefined;
   if (held?.registrationId !== served.registrationId) {
     return `has ${held?.registrationId} instead of ${served.registrationId}`;
   }
-  // Its fence may be all that is left of a drain that a replica's lost disk has forgotten.
-  const isFenced = held.state === "draining" && isRefused;
-  if (held.state !== served.state && !isFenced) {
+  if (held.state !== served.state) {
     return `has ${held.registrationId} as ${held.state} instead of ${served.state}`;
   }
   return undefined;

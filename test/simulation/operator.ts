@@ -63,8 +63,11 @@ function checkSafe(world: World, replica: SimReplica, lease: LeaseKey): void {
   if (record?.isDraining !== true) return;
   const counted = replica.countedAgents(lease.service);
   for (const agent of world.agents) {
-    const upstream = agent.plane?.table.entry(lease.service)?.upstream;
-    if (upstream === undefined || !counted.has(agent.name)) continue;
+    const entry = agent.plane?.table.entry(lease.service);
+    if (entry === undefined || !counted.has(agent.name)) continue;
+    const { upstream } = entry;
+    // What it acknowledged before it crashed need not be in its file: known until it is heard again.
+    if (entry.origin !== "live") continue;
     const isPicked = upstream.candidates.some(({ endpoint }) => isOf(endpoint, lease));
     if (isPicked && canUseOthers(replica, agent, lease)) {
       world.violate(`drain of ${lease.registrationId} is SAFE and ${agent.name} still picks it`);
