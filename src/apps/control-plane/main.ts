@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { openPolicyFile } from "../../io/file/policy-store.ts";
 import { openRegistryStore } from "../../io/file/registry-store.ts";
 import { allowAll } from "../../io/grpc/authorize.ts";
 import { HealthRegistry } from "../../io/grpc/health.ts";
@@ -7,15 +5,14 @@ import { startGrpcServer } from "../../io/grpc/server.ts";
 import { weirServices } from "../../io/grpc/weir-services.ts";
 import { startAdmin } from "../../io/http/admin-listener.ts";
 import { type OpenListenerSecurity, openListenerSecurity } from "../../io/listener-security.ts";
-import { memoryPolicyStore } from "../../io/local-policy-store.ts";
 import { noRegistryStore } from "../../io/no-registry-store.ts";
 import { pinoLog } from "../../io/pino-log.ts";
+import { openPolicies } from "../../io/policy-source.ts";
 import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
 import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { Log } from "../../ports/log.ts";
-import type { PolicyStore } from "../../ports/policy-store.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
 import { startControlPlane } from "./start.ts";
@@ -71,7 +68,7 @@ async function startServer(
     clock: systemClock,
     log,
     store,
-    policies: openPolicies(config.stateDir),
+    policies: openPolicies({ stateDir: config.stateDir, clock: systemClock, log }),
     encoder: updateEncoder,
     host,
     settleAfterMs: config.settleAfter,
@@ -124,10 +121,4 @@ async function startServer(
     host.stop();
     throw error;
   }
-}
-
-/** The folder's lock, which the registry's store holds, keeps other processes off its policies too. */
-function openPolicies(stateDir: string | undefined): PolicyStore {
-  if (stateDir === undefined) return memoryPolicyStore(systemClock);
-  return openPolicyFile(join(stateDir, "policies"), systemClock);
 }
