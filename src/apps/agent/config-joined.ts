@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { parseSettings, settingsError } from "../../config/parse-settings.ts";
 import { idField, serviceField, wholeNumber } from "../../config/word-fields.ts";
+import { hostPartOfId } from "../../core/model/names.ts";
 import { type InstanceSettings, instanceSchema } from "../../data-plane/settings-schema.ts";
 
 /** The flags that stand for one entry of `instances`. */
@@ -48,8 +49,5 @@ export function joinedInstance(
 
 /** The same after a restart, and another one for each copy of a host and on each host. */
 function defaultId(port: number): string {
-  const host = hostname()
-    .replace(/[^A-Za-z0-9._-]/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "");
-  return `${host === "" ? "host" : host.slice(0, 100)}:${port}`;
+  return `${hostPartOfId(hostname(), "host")}:${port}`;
 }

@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { newFastRandom } from "../../core/model/fast-random.ts";
-import { MeshError } from "../../core/model/mesh-error.ts";
+import { hostPartOfId } from "../../core/model/names.ts";
 import { proberByKind } from "../../data-plane/prober-by-kind.ts";
 import { controlPlaneAccess } from "../../io/control-plane-access.ts";
-import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
+import { lastKnownGoodIn } from "../../io/file/last-known-good.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
 import { grpcWatchSource } from "../../io/grpc/watch-client.ts";
@@ -29,8 +27,6 @@ const STOP_GRACE_MS = 20_000;
 
 /** Without a successor on the port, clients that keep idle connections are told at once. */
 const IDLE_GRACE_MS = 1_000;
-
-const LAST_KNOWN_GOOD = "last-known-good";
 
 export interface RunningAgent {
   /** `host:port` as bound. */
@@ -80,7 +76,7 @@ async function startAgent(
     attachSource: grpcAttachSource(access),
     nameResolver: systemNameResolver,
     prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
-    lastKnownGood: openLastKnownGood(config.stateDir, log),
+    lastKnownGood: lastKnownGoodIn(config.stateDir, "--state-dir", systemClock, log),
     processFigures,
     retirePool: (key) => pools.retire(key),
   });
@@ -127,25 +123,10 @@ function readinessOf(pages: AdminRoutes): { isReady: boolean; text: string } {
   return { isReady: answer?.status === 200, text: String(answer?.body ?? "") };
 }
 
-function openLastKnownGood(stateDir: string, log: Log) {
-  try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const message = `cannot create the state directory ${stateDir}: ${String(error)}; name another one with --state-dir`;
-    throw new MeshError("STORAGE_FAILED", message, { cause: error });
-  }
-  return lastKnownGoodFile(join(stateDir, LAST_KNOWN_GOOD), systemClock, (problem) =>
-    log.warn({ problem }, "the last-known-good file was not used"),
-  );
-}
-
 /** The same after a restart, and another one for each agent of a host. */
 function defaultId(listenAddress: string): string {
   const port = listenAddress.slice(listenAddress.lastIndexOf(":") + 1);
-  const host = hostname()
-    .replace(/[^A-Za-z0-9._-]/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "");
-  return `${host === "" ? "agent" : host.slice(0, 100)}:${port}`;
+  return `${hostPartOfId(hostname(), "agent")}:${port}`;
 }
 
 function processFigures() {

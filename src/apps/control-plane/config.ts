@@ -10,6 +10,7 @@ import {
 import { securityShape, securityViolations } from "../../config/security-fields.ts";
 import { idField } from "../../config/word-fields.ts";
 import { DEFAULT_SETTLE_AFTER_MS } from "../../core/discovery/settling.ts";
+import { hostPartOfId } from "../../core/model/names.ts";
 
 const schema = z.object({
   /** gRPC. Loopback, because nothing protects it unless told to. */
@@ -19,7 +20,7 @@ const schema = z.object({
   /** Where registrations survive a restart; without it they do not. */
   stateDir: z.string().min(1).optional(),
   /** This replica's name. */
-  replicaId: idField.default(() => safeHostName()),
+  replicaId: idField.default(() => hostPartOfId(hostname(), "replica")),
   /** Where clients reach this replica, when they may be told: without it nobody is sent here by another one. */
   advertise: address.optional(),
   /** How long after a start absence means nothing yet: agents and sessions need three backoffs. */
@@ -36,13 +37,4 @@ export function serverConfigFrom(raw: RawSettings): ParsedSettings<ServerConfig>
   const violations = securityViolations(parsed.settings, { listen, admin });
   if (violations.length > 0) throw settingsError(violations, parsed.placeOf);
   return parsed;
-}
-
-/** Host names may hold what ids may not. */
-function safeHostName(): string {
-  return (
-    hostname()
-      .replace(/[^A-Za-z0-9._-]/g, "-")
-      .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "") || "replica"
-  );
 }

@@ -1,15 +1,15 @@
 import "./node-version.ts";
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { getGlobalDispatcher } from "undici";
 import { newFastRandom } from "../../core/model/fast-random.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
+import { hostPartOfId } from "../../core/model/names.ts";
 import { ChannelBalancer } from "../../data-plane/channel-balancer.ts";
 import { proberByKind } from "../../data-plane/prober-by-kind.ts";
 import { controlPlaneAccess } from "../../io/control-plane-access.ts";
-import { lastKnownGoodFile } from "../../io/file/last-known-good.ts";
+import { lastKnownGoodIn } from "../../io/file/last-known-good.ts";
 import { connectApi } from "../../io/grpc/api-client.ts";
 import { grpcAttachSource } from "../../io/grpc/attach-client.ts";
 import { grpcProber } from "../../io/grpc/grpc-prober.ts";
@@ -90,7 +90,10 @@ function meshWorld(config: MeshConfig, log: Log): MeshWorld<MeshFetch> {
     attachSource: grpcAttachSource(access),
     nameResolver: systemNameResolver,
     prober: proberByKind({ http: httpProber, tcp: tcpProber, grpc: grpcProber }),
-    lastKnownGood: config.stateDir === "" ? NOTHING_KEPT : openLastKnownGood(config.stateDir, log),
+    lastKnownGood:
+      config.stateDir === ""
+        ? NOTHING_KEPT
+        : lastKnownGoodIn(config.stateDir, "stateDir", systemClock, log),
     retirePool: (key) => pools.retire(key),
     openApi: (address) => connectApi(address, access),
     openHttp: (handler, identity): HttpDoor<MeshFetch> => {
@@ -116,24 +119,7 @@ const NOTHING_KEPT: LastKnownGood = {
   save: () => Promise.resolve(),
 };
 
-function openLastKnownGood(stateDir: string, log: Log): LastKnownGood {
-  try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const message = `cannot create the state directory ${stateDir}: ${String(error)}; name another one with stateDir`;
-    throw new MeshError("STORAGE_FAILED", message, { cause: error });
-  }
-  return lastKnownGoodFile(join(stateDir, "last-known-good"), systemClock, (problem) =>
-    log.warn({ problem }, "the last-known-good file was not used"),
-  );
-}
-
-/** Host names may hold what ids may not. */
-const hostName =
-  hostname()
-    .replace(/[^A-Za-z0-9._-]/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "")
-    .slice(0, 100) || "host";
+const hostName = hostPartOfId(hostname(), "host");
 
 let meshes = 0;
 

@@ -37,3 +37,18 @@ export function splitServiceKey(key: ServiceKey): { namespace: string; service: 
   const slash = key.indexOf("/");
   return { namespace: key.slice(0, slash), service: key.slice(slash + 1) };
 }
+
+/** Leaves room behind it for a port and a counter. */
+const MAX_HOST_PART = 100;
+
+/**
+ * What of a machine's name an id may hold: for ids that nobody chose.
+ * @param fallback for a name of which nothing is left.
+ */
+export function hostPartOfId(hostName: string, fallback: string): string {
+  const part = hostName
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .slice(0, MAX_HOST_PART)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
+  return part === "" ? fallback : part;
+}

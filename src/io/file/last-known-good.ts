@@ -1,10 +1,12 @@
 import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Endpoint } from "../../core/model/endpoint.ts";
+import { MeshError } from "../../core/model/mesh-error.ts";
 import { serviceKey } from "../../core/model/names.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LastKnownGood, SavedService, SavedServices } from "../../ports/last-known-good.ts";
+import type { Log } from "../../ports/log.ts";
 import { decodeService, encodeService } from "../wire/saved-service.ts";
 import { type FileFormat, readChecksummed, setAside, writeChecksummed } from "./checksummed.ts";
 import { storageFailed } from "./storage-error.ts";
@@ -16,6 +18,30 @@ export const MAX_AGE_MS = 24 * 3_600_000;
 const ENDPOINTS_PER_SLICE = 500;
 
 const FORMAT: FileFormat = { magic: "weir-last-known-good", version: 1 };
+
+const FILE_NAME = "last-known-good";
+
+/**
+ * The file of a state directory, which is made when it is not there.
+ * @param option how the user names another directory.
+ * @throws MeshError STORAGE_FAILED when it cannot be made.
+ */
+export function lastKnownGoodIn(
+  stateDir: string,
+  option: string,
+  clock: Clock,
+  log: Log,
+): LastKnownGood {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const message = `cannot create the state directory ${stateDir}: ${String(error)}; name another one with ${option}`;
+    throw new MeshError("STORAGE_FAILED", message, { cause: error });
+  }
+  return lastKnownGoodFile(join(stateDir, FILE_NAME), clock, (problem) =>
+    log.warn({ problem }, "the last-known-good file was not used"),
+  );
+}
 
 /**
  * An agent's endpoints in one file. After the time of saving as a varint, its body is a list of
