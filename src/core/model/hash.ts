@@ -49,6 +49,24 @@ export class SequenceHash {
     this.#lanes[0] = low;
   }
 
+  /** A set of pairs of texts, which has no order: takes their number, and the sum of their hashes. */
+  pairs(pairs: ReadonlyMap<string, string>): void {
+    this.number(pairs.size);
+    if (pairs.size === 0) return;
+    let high = 0;
+    let low = 0;
+    for (const [key, value] of pairs) {
+      PAIR.start();
+      PAIR.text(key);
+      PAIR.text(value);
+      PAIR.finish();
+      high = (high + PAIR.high) | 0;
+      low = (low + PAIR.low) | 0;
+    }
+    this.number(high);
+    this.number(low);
+  }
+
   /** Mixes the lanes; then only reading makes sense, until `start`. */
   finish(): void {
     let { high, low } = this;
@@ -68,6 +86,9 @@ export class SequenceHash {
     return this.#lanes[0] ?? 0;
   }
 }
+
+/** For `pairs`. Nothing runs between its start and its end. */
+const PAIR = new SequenceHash();
 
 /** 32-bit hash of a string, unsigned. Source: FNV-1a with Murmur3's finaliser. */
 export function hash32(text: string, seed = 0): number {

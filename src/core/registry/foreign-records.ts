@@ -9,10 +9,12 @@ import type { Registry } from "./registry.ts";
 export interface ForeignRecord {
   readonly instance: Instance;
   readonly defaults: ServiceDefaults | undefined;
+  /** Orders processes that claim one id. */
   readonly firstRegisteredHlc: number;
   readonly operatorRevision: number;
   readonly isDraining: boolean;
   readonly isSuspect: boolean;
+  /** 0 for what a client registered there; +1 each time that a replica took it over. */
   readonly adoption: number;
 }
 

@@ -84,7 +84,6 @@ const STATE_NUMBERS: Readonly<Record<EndpointState, number>> = {
 };
 
 const hash = new SequenceHash();
-const pairHash = new SequenceHash();
 
 const halves = new Int32Array(2);
 const whole = new BigUint64Array(halves.buffer);
@@ -115,23 +114,6 @@ function hashContent(instance: Instance, state: EndpointState): void {
   hash.text(locality.region);
   hash.text(locality.zone);
   hash.text(locality.subZone);
-  hash.number(metadata.size);
-  if (metadata.size > 0) addLabels(metadata);
+  hash.pairs(metadata);
   hash.finish();
-}
-
-/** Labels have no order, so the hash takes the sum of theirs. */
-function addLabels(metadata: Metadata): void {
-  let high = 0;
-  let low = 0;
-  for (const [key, value] of metadata) {
-    pairHash.start();
-    pairHash.text(key);
-    pairHash.text(value);
-    pairHash.finish();
-    high = (high + pairHash.high) | 0;
-    low = (low + pairHash.low) | 0;
-  }
-  hash.number(high);
-  hash.number(low);
 }

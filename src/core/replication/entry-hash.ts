@@ -1,25 +1,18 @@
 import { SequenceHash } from "../model/hash.ts";
-import type { Instance, Metadata, ServiceDefaults } from "../model/instance.ts";
+import type { Instance } from "../model/instance.ts";
+import type { ForeignRecord } from "../registry/foreign-records.ts";
 
 /** Reused: what `contentHash` returns is valid until its next call. */
 const hash = new SequenceHash();
-const pairHash = new SequenceHash();
-
-interface Content {
-  readonly instance: Instance;
-  readonly defaults: ServiceDefaults | undefined;
-  readonly firstRegisteredHlc: number;
-  readonly operatorRevision: number;
-  readonly isDraining: boolean;
-  readonly isSuspect: boolean;
-  readonly adoption: number;
-}
 
 /**
  * 64 bits of everything that replicas must agree on: key, registration, generation, adoption, the
  * operator's part and the content. Only a record's origin computes it.
  */
-export function contentHash(content: Content): { readonly high: number; readonly low: number } {
+export function contentHash(content: ForeignRecord): {
+  readonly high: number;
+  readonly low: number;
+} {
   const { instance, defaults } = content;
   hash.start();
   addInstance(instance);
@@ -55,28 +48,11 @@ function addInstance(instance: Instance): void {
   hash.text(locality.subZone);
   hash.text(instance.health);
   addWhole(instance.leaseMs);
-  hash.number(metadata.size);
-  if (metadata.size > 0) addLabels(metadata);
+  hash.pairs(metadata);
 }
 
 /** Both halves: the hash takes 32 bits at a time. */
 function addWhole(value: number): void {
   hash.number(Math.floor(value / 2 ** 32));
   hash.number(value >>> 0);
-}
-
-/** Labels have no order, so the hash takes the sum of theirs. */
-function addLabels(metadata: Metadata): void {
-  let high = 0;
-  let low = 0;
-  for (const [key, value] of metadata) {
-    pairHash.start();
-    pairHash.text(key);
-    pairHash.text(value);
-    pairHash.finish();
-    high = (high + pairHash.high) | 0;
-    low = (low + pairHash.low) | 0;
-  }
-  hash.number(high);
-  hash.number(low);
 }

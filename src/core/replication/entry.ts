@@ -1,6 +1,6 @@
-import type { Instance, ServiceDefaults } from "../model/instance.ts";
 import type { InstanceId, ServiceKey } from "../model/names.ts";
 import type { Fence } from "../registry/fences.ts";
+import type { ForeignRecord } from "../registry/foreign-records.ts";
 import { contentHash } from "./entry-hash.ts";
 
 /** One life of a replica: the single writer of a set of records. */
@@ -15,18 +15,8 @@ export function originText({ replicaId, epoch }: Origin): string {
   return `${replicaId}@${epoch}`;
 }
 
-/** A registration as replicas tell each other of it. */
-export interface ReplicatedRecord {
-  readonly instance: Instance;
-  readonly defaults: ServiceDefaults | undefined;
-  /** Orders processes that claim one id. */
-  readonly firstRegisteredHlc: number;
-  readonly operatorRevision: number;
-  readonly isDraining: boolean;
-  readonly isSuspect: boolean;
-  /** 0 for what a client registered here; +1 each time that a replica took it over. */
-  readonly adoption: number;
-}
+/** A registration as replicas tell each other of it: what the registry of another one takes in. */
+export type ReplicatedRecord = ForeignRecord;
 
 interface EntryKey {
   /** `NAMESPACE/SERVICE/INSTANCE`, unique within an origin's set. */
