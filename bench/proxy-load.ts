@@ -1,7 +1,7 @@
 /** One round of load on one proxy, and what it cost. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { cpuMs } from "./processes.ts";
 import { HOST, type RunningProxy } from "./proxy-subject.ts";
 
 /** Enough that a proxy is never idle, which with 32 it is for a tenth of the time. */
@@ -11,9 +11,6 @@ const CONNECTIONS = 64;
 const THREADS = 2;
 
 const ROUND_SECONDS = 2;
-
-/** Of the kernel's accounting. Source: sysconf(_SC_CLK_TCK), 100 on every Linux. */
-const TICKS_PER_SECOND = 100;
 
 export interface Round {
   readonly requestsPerSecond: number;
@@ -25,16 +22,16 @@ export interface Round {
 
 /** @throws Error when a request failed, or when wrk is not installed. */
 export async function loadRound(proxy: RunningProxy): Promise<Round> {
-  const before = cpuSeconds(proxy.pid);
+  const before = cpuMs(proxy.pid);
   const output = await wrk(proxy.address);
-  const spent = cpuSeconds(proxy.pid) - before;
+  const spent = cpuMs(proxy.pid) - before;
   if (/Non-2xx|Socket errors/.test(output)) throw new Error(`requests failed:\n${output}`);
   const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
     p50Ms: milliseconds(/^\s+50%\s+(\S+)$/m.exec(output)?.[1]),
     p99Ms: milliseconds(/^\s+99%\s+(\S+)$/m.exec(output)?.[1]),
-    cpuUs: (spent / requests) * 1e6,
+    cpuUs: (spent / requests) * 1_000,
   };
 }
 
@@ -53,12 +50,4 @@ function milliseconds(text = ""): number {
   const value = Number.parseFloat(text);
   if (text.endsWith("us")) return value / 1_000;
   return text.endsWith("ms") ? value : value * 1_000;
-}
-
-/** User and system time of all its threads (Linux). */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The program's name may hold spaces; the fields are counted behind it. Source: proc_pid_stat(5).
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -5,8 +5,9 @@ import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Mesh } from "../../src/apps/library/main.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
+import { quietLog } from "../support/control-plane.ts";
 import { freePort } from "../support/free-port.ts";
-import { aControlPlaneServer, aMesh, aServer, registered, silentLog } from "../support/mesh.ts";
+import { aControlPlaneServer, aMesh, aServer, registered } from "../support/mesh.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -143,13 +144,13 @@ test.each([
 
 test("without a control plane connect fails in time, and says how to get one", async () => {
   const controlPlane = [`127.0.0.1:${await freePort()}`];
-  const failed = Mesh.connect({ controlPlane, timeoutMs: 300, log: silentLog });
+  const failed = Mesh.connect({ controlPlane, timeoutMs: 300, log: quietLog });
   await expect(failed).rejects.toMatchObject({
     code: "UNREACHABLE",
     message: expect.stringContaining("weir server"),
   });
   const abort = new AbortController();
-  const aborted = Mesh.connect({ controlPlane, signal: abort.signal, log: silentLog });
+  const aborted = Mesh.connect({ controlPlane, signal: abort.signal, log: quietLog });
   abort.abort(new Error("enough"));
   await expect(aborted).rejects.toThrow("enough");
 });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Mesh } from "../../src/apps/library/main.ts";
 import { TestCa } from "../support/certificates.ts";
-import { aControlPlaneServer, aMesh, aServer, silentLog } from "../support/mesh.ts";
+import { quietLog } from "../support/control-plane.ts";
+import { aControlPlaneServer, aMesh, aServer } from "../support/mesh.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
 
 const TOKEN = "a-token-of-a-test-that-is-long-enough";
@@ -44,7 +45,7 @@ test.each([
   { what: "no token", change: {}, code: "UNAUTHENTICATED", says: "token" },
 ])("$what: refused at once, with what to do", async ({ change, code, says }) => {
   const { address, tls } = await guarded();
-  const options: object = { controlPlane: [address], tls, log: silentLog, ...change };
+  const options: object = { controlPlane: [address], tls, log: quietLog, ...change };
   await expect(Mesh.connect(options)).rejects.toMatchObject({
     code,
     message: expect.stringContaining(says),
@@ -65,7 +66,7 @@ test("another CA, a name that is not the server's, and plaintext: why, in words"
       tls: with_,
       token,
       timeoutMs: 1_500,
-      log: silentLog,
+      log: quietLog,
     };
     const error = await Mesh.connect({ ...options, insecure: true }).catch(
       (cause: unknown) => cause,
@@ -89,7 +90,7 @@ test("files that cannot be used are named before anything is tried", async () =>
   ];
   for (const { tls: with_, says } of cases) {
     await expect(
-      Mesh.connect({ controlPlane: [address], tls: with_, log: silentLog }),
+      Mesh.connect({ controlPlane: [address], tls: with_, log: quietLog }),
     ).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining(says) });
   }
 });

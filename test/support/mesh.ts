@@ -8,10 +8,8 @@ import type { ServiceDefaults } from "../../src/core/model/instance.ts";
 import type { RegistrationId } from "../../src/core/model/names.ts";
 import { connectApi } from "../../src/io/grpc/api-client.ts";
 import type { ControlPlaneApi } from "../../src/ports/control-plane-api.ts";
-import type { Log } from "../../src/ports/log.ts";
 import { anInstance } from "./builders.ts";
-
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+import { quietLog } from "./control-plane.ts";
 
 /** A control plane in this process, for example with a certificate. @returns its gRPC address. */
 export async function aControlPlaneServer(
@@ -34,7 +32,7 @@ export async function aControlPlaneServer(
 
 /** A mesh that is closed when the test is over. */
 export async function aMesh(controlPlane: string, more: ConnectOptions = {}): Promise<Mesh> {
-  const mesh = await Mesh.connect({ controlPlane: [controlPlane], log: silentLog, ...more });
+  const mesh = await Mesh.connect({ controlPlane: [controlPlane], log: quietLog, ...more });
   onTestFinished(() => mesh.close(0));
   return mesh;
 }
