@@ -181,6 +181,20 @@ test("a body that errors half way: the program gets its own error, and no endpoi
   expect(mesh.inFlight).toBe(0);
 });
 
+test("the stream of a request that nobody could take is destroyed, not left open", async () => {
+  const { address } = await aControlPlaneServer();
+  const mesh = await aMesh(address);
+  const body = new Readable({ read() {} });
+  const options = { origin: "http://nobody.weir", path: "/", method: "POST" as const, body };
+  const failed = Promise.withResolvers<Error>();
+  mesh.dispatcher.dispatch(options, {
+    onRequestStart() {},
+    onResponseError: (_controller, error) => failed.resolve(error),
+  });
+  expect(await failed.promise).toMatchObject({ code: "NO_ENDPOINT" });
+  expect(body.destroyed).toBe(true);
+});
+
 test("a request is aborted while it waits for an answer, and while it waits for a service", async () => {
   const { address } = await aControlPlaneServer();
   const { port } = await aServer(() => undefined);
