@@ -49,6 +49,13 @@ const SERVER_WAIT_MS = 1_000;
 
 /** What the puller of one origin needs next, and the session that is under way: one at a time. */
 export class OriginPulls {
+  /** Sessions opened since the start, by what was wanted. */
+  readonly startedCounts: Record<PullWant["kind"], number> = {
+    "from-seq": 0,
+    vector: 0,
+    buckets: 0,
+    full: 0,
+  };
   readonly #options: PullOptions;
   #need: Need | undefined;
   #session: PullSession | undefined;
@@ -124,6 +131,7 @@ export class OriginPulls {
     const session = ++this.#sessionCount;
     const request = { type: "pull-request", origin, requester, session, want, chunk: 0 } as const;
     this.#session = new PullSession(server, request);
+    this.startedCounts[want.kind]++;
     return true;
   }
 

@@ -1,4 +1,6 @@
 import { digestsEqual } from "../model/digest.ts";
+import { BeatCheck } from "./beat-check.ts";
+import type { CopyProgress } from "./copy-progress.ts";
 import type { Origin, ReceivedEntry } from "./entry.ts";
 import type { DeltaBatch, Heartbeat, PullChunk, PullWant } from "./messages.ts";
 import { ChangeBuilder, type OriginChange } from "./origin-change.ts";
@@ -12,8 +14,6 @@ import { verifyIntervalMs } from "./verify-interval.ts";
 const GAP_WAIT_MS = 100;
 /** After a reconnect everybody has to compare everything: spread over half a second. */
 const RECONNECT_SPREAD_MS = 500;
-/** A single mismatch may be a message on its way; two in a row are a difference. */
-const MISMATCHES_TO_PULL = 2;
 
 export interface RemoteOriginOptions extends PullOptions {
   /** Told of each change of the copy, after it is in place. */
@@ -35,8 +35,8 @@ export class RemoteOrigin {
   #copy: OriginCopy | undefined;
   /** The latest epoch that anybody spoke of; higher than the copy's while it is loaded. */
   #epoch = 0;
-  #lastBeatSeq: number | undefined;
-  #mismatches = 0;
+  readonly #beats = new BeatCheck();
+  #gapCount = 0;
   /** Buckets were repaired and no heartbeat has agreed since: then all is pulled. */
   #wasRepaired = false;
   #verifyDueMs = Number.POSITIVE_INFINITY;
@@ -67,6 +67,13 @@ export class RemoteOrigin {
     return (
       this.#copy?.origin.epoch === this.#epoch && this.#parked.size === 0 && !this.#pulls.isBehind
     );
+  }
+
+  /** For people and metrics. */
+  get progress(): CopyProgress {
+    const { agreement, mismatchCount } = this.#beats;
+    const { isUnderWay: isPulling, startedCounts: pullCounts } = this.#pulls;
+    return { agreement, mismatchCount, gapCount: this.#gapCount, isPulling, pullCounts };
   }
 
   get parkedCount(): number {
@@ -172,28 +179,20 @@ export class RemoteOrigin {
   }
 
   #compare(copy: OriginCopy, { seq, digest }: Heartbeat, nowMs: number): void {
-    // Missing already at the last beat, and nothing that came since tells of it: the tail was lost.
-    const isLate = this.#lastBeatSeq !== undefined && this.#lastBeatSeq > copy.seq;
-    if (seq > copy.seq && isLate) this.#miss(seq, nowMs);
-    this.#lastBeatSeq = seq;
-    if (seq !== copy.seq) return;
-    if (digestsEqual(digest, copy.set.root)) {
-      this.#mismatches = 0;
-      this.#wasRepaired = false;
-      return;
-    }
-    this.#mismatches++;
-    if (this.#mismatches < MISMATCHES_TO_PULL) return;
+    const verdict = this.#beats.heard(seq, copy.seq, digestsEqual(digest, copy.set.root));
+    if (verdict === "agrees") this.#wasRepaired = false;
+    if (verdict === "late") this.#miss(seq, nowMs);
+    if (verdict !== "differs") return;
     this.#pulls.want({ kind: this.#wasRepaired ? "full" : "vector" }, nowMs);
   }
 
   #forgetBeats(): void {
-    this.#lastBeatSeq = undefined;
-    this.#mismatches = 0;
+    this.#beats.forget();
     this.#wasRepaired = false;
   }
 
   #miss(untilSeq: number, nowMs: number): void {
+    this.#gapCount++;
     const wait = GAP_WAIT_MS * (1 + this.#options.random());
     this.#pulls.want({ kind: "from-seq", seq: this.seq }, nowMs + wait, untilSeq);
   }
@@ -242,7 +241,7 @@ export class RemoteOrigin {
     if (!isWhole) return false;
     this.#tell(copy.replaceBuckets(new Set(want.buckets), answer.seq, entries));
     this.#wasRepaired = true;
-    this.#mismatches = 0;
+    this.#beats.repaired();
     return true;
   }
 
