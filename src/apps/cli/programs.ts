@@ -71,14 +71,35 @@ export function addPrograms(
 
 function withServerFlags(command: Command): Command {
   return withSecurityFlags(
-    command
-      .option("--listen <host:port>", "gRPC API (default 127.0.0.1:7400)")
-      .option("--admin <host:port>", "HTTP: health, metrics, JSON views (default 127.0.0.1:7401)")
-      .option("--state-dir <folder>", "where registrations survive a restart")
-      .option("--replica-id <id>", "this replica's name")
-      .option("--advertise <host:port>", "tell agents to reach this replica here")
-      .option("--settle-after <duration>", "how long after a start absence means nothing yet"),
+    withNatsFlags(
+      command
+        .option("--listen <host:port>", "gRPC API (default 127.0.0.1:7400)")
+        .option("--admin <host:port>", "HTTP: health, metrics, JSON views (default 127.0.0.1:7401)")
+        .option("--state-dir <folder>", "where registrations survive a restart")
+        .option("--replica-id <id>", "this replica's name")
+        .option("--advertise <host:port>", "tell agents to reach this replica here")
+        .option("--settle-after <duration>", "how long after a start absence means nothing yet"),
+    ),
   );
+}
+
+/** How a replica reaches its peers. */
+function withNatsFlags(command: Command): Command {
+  return command
+    .option(
+      "--nats <urls>",
+      "share records with peers over these NATS servers, nats://HOST:PORT,...",
+    )
+    .option("--cluster <name>", "which replicas are peers (default weir)")
+    .option("--nats-creds <file>", "who we are to NATS: a .creds file")
+    .option("--nats-nkey <file>", "or the seed of an nkey")
+    .option("--nats-user <name>", "or a user, with --nats-password-file")
+    .option("--nats-password-file <file>", "that user's password")
+    .option("--nats-token-file <file>", "or a token")
+    .option("--nats-ca <file>", "speak TLS to NATS and believe this CA (PEM), or `system`")
+    .option("--nats-cert <file>", "show NATS this certificate")
+    .option("--nats-key <file>", "its key")
+    .option("--policy-copies <1|3>", "NATS servers that keep each policy");
 }
 
 /** Of every program that listens. */

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { address, duration } from "../../config/fields.ts";
+import { natsShape, natsViolations } from "../../config/nats-fields.ts";
 import {
   type ParsedSettings,
   parseSettings,
@@ -25,6 +26,7 @@ const schema = z.object({
   advertise: address.optional(),
   /** How long after a start absence means nothing yet: agents and sessions need three backoffs. */
   settleAfter: duration({ minMs: 0, maxMs: 3_600_000 }).default(DEFAULT_SETTLE_AFTER_MS),
+  ...natsShape,
   ...securityShape,
 });
 
@@ -33,8 +35,12 @@ export type ServerConfig = z.infer<typeof schema>;
 /** @throws MeshError INVALID_ARGUMENT that says what is wrong and where it was set. */
 export function serverConfigFrom(raw: RawSettings): ParsedSettings<ServerConfig> {
   const parsed = parseSettings(schema, raw);
-  const { listen, admin } = parsed.settings;
-  const violations = securityViolations(parsed.settings, { listen, admin });
+  const { settings } = parsed;
+  const { listen, admin } = settings;
+  const violations = [
+    ...securityViolations(settings, { listen, admin }),
+    ...natsViolations(settings),
+  ];
   if (violations.length > 0) throw settingsError(violations, parsed.placeOf);
   return parsed;
 }

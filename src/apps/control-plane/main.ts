@@ -1,3 +1,4 @@
+import { type ClusterBus, openClusterBus } from "../../io/cluster-bus.ts";
 import { openRegistryStore } from "../../io/file/registry-store.ts";
 import { allowAll } from "../../io/grpc/authorize.ts";
 import { HealthRegistry } from "../../io/grpc/health.ts";
@@ -10,8 +11,8 @@ import { pinoLog } from "../../io/pino-log.ts";
 import { openPolicies } from "../../io/policy-source.ts";
 import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
+import { ReplicationWire } from "../../io/wire/replication.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
-import type { ReplicaAddress } from "../../ports/destination.ts";
 import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
@@ -48,9 +49,48 @@ export async function runServer(
   }
 }
 
-/** What clients are told of the replicas, as long as this one knows of no other. */
-function ownAddress({ replicaId, advertise }: ServerConfig): ReplicaAddress[] {
-  return advertise === undefined ? [] : [{ replicaId, address: advertise }];
+/** Where a replica meets its peers; nothing for one that is alone. */
+function clusterOf(config: ServerConfig, log: Log): ClusterBus | undefined {
+  const { nats, replicaId } = config;
+  if (nats === undefined) return undefined;
+  const around = { clock: systemClock, random: Math.random, log };
+  return openClusterBus({ ...config, nats }, replicaId, around);
+}
+
+/** Whoever may publish on the bus may publish anything: one line for each kind of it, not for each message. */
+function codecOf({ cluster }: ServerConfig, log: Log): ReplicationWire {
+  const said = new Set<string>();
+  return new ReplicationWire(cluster, ({ kind, message }) => {
+    if (said.has(kind)) return;
+    said.add(kind);
+    log.warn({ kind }, `a message on the bus was refused: ${message}`);
+  });
+}
+
+/** The replica with what keeps its state and reaches its peers. @throws MeshError */
+function startPlane(config: ServerConfig, softwareVersion: string, log: Log) {
+  const { stateDir, replicaId, settleAfter, advertise } = config;
+  const store = stateDir === undefined ? noRegistryStore : openRegistryStore(stateDir);
+  const host = new NodeServerHost(stateDir);
+  const cluster = clusterOf(config, log);
+  const policies = { stateDir, clock: systemClock, log };
+  const address = advertise ?? "";
+  const plane = startControlPlane({
+    ...{ replicaId, softwareVersion, clock: systemClock, log, store, host },
+    policies: openPolicies(cluster ? { ...policies, cluster: cluster.policies } : policies),
+    encoder: updateEncoder,
+    settleAfterMs: settleAfter,
+    peers: () => (address === "" ? [] : [{ replicaId, address }]),
+    ...(cluster && {
+      cluster: { ...cluster, codec: codecOf(config, log), address, random: Math.random },
+    }),
+  });
+  const stop = async (): Promise<void> => {
+    await plane.stop();
+    await cluster?.bus.close();
+    host.stop();
+  };
+  return { plane, host, stop };
 }
 
 async function startServer(
@@ -59,21 +99,7 @@ async function startServer(
   log: Log,
   security: OpenListenerSecurity,
 ): Promise<RunningServer> {
-  const store =
-    config.stateDir === undefined ? noRegistryStore : openRegistryStore(config.stateDir);
-  const host = new NodeServerHost(config.stateDir);
-  const plane = startControlPlane({
-    replicaId: config.replicaId,
-    softwareVersion,
-    clock: systemClock,
-    log,
-    store,
-    policies: openPolicies({ stateDir: config.stateDir, clock: systemClock, log }),
-    encoder: updateEncoder,
-    host,
-    settleAfterMs: config.settleAfter,
-    peers: () => ownAddress(config),
-  });
+  const { plane, host, stop } = startPlane(config, softwareVersion, log);
   const health = new HealthRegistry();
   let isDraining = false;
   try {
@@ -108,17 +134,15 @@ async function startServer(
       async stop() {
         isDraining = true;
         health.set(false);
-        await plane.stop();
+        await stop();
         health.end();
         await grpc.stop();
         await admin.stop();
-        host.stop();
         security.stop();
       },
     };
   } catch (error) {
-    await plane.stop();
-    host.stop();
+    await stop();
     throw error;
   }
 }
