@@ -1,7 +1,9 @@
 import type { Update } from "../core/discovery/update.ts";
 import type { EndpointState } from "../core/model/endpoint.ts";
 import type { Instance, Locality, Metadata, ServiceDefaults } from "../core/model/instance.ts";
+import type { ClusterSummary } from "./cluster-api.ts";
 import type { PolicyApi } from "./policy-api.ts";
+import type { PolicyStoreState } from "./policy-store.ts";
 import type { ProcessState, StateDirectoryState } from "./server-host.ts";
 
 /**
@@ -27,6 +29,7 @@ export interface ControlPlaneApi {
   /** All pages. */
   listAgents(): Promise<AgentSummary[]>;
   status(): Promise<ServerState>;
+  listMembers(): Promise<ClusterSummary>;
   /** What operators decided of services. */
   readonly policies: PolicyApi;
   /** Looks on as an observer: drains never wait for it. */
@@ -110,6 +113,8 @@ export interface DrainReport {
 }
 
 export interface AgentSummary {
+  /** At which replica it is connected; empty when the server is too old to tell. */
+  readonly replicaId: string;
   readonly id: string;
   readonly peer: string;
   readonly role: "data-plane" | "observer";
@@ -121,6 +126,8 @@ export interface AgentSummary {
   readonly locality: Locality;
   readonly lastRejection: string;
   readonly connectedMs: number;
+  /** Of the service where it is behind most; 0 when synced. */
+  readonly versionsBehind: number;
 }
 
 export interface ServerState {
@@ -156,6 +163,7 @@ export interface ServerState {
   /** `undefined` when the server is too old to tell. */
   readonly stateDirectory: StateDirectoryState | undefined;
   readonly process: ProcessState | undefined;
+  readonly policyStore: PolicyStoreState | undefined;
 }
 
 /** `service` undefined means every service. */

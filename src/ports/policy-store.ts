@@ -13,6 +13,27 @@ export interface PolicyChange {
   readonly changeId: string;
 }
 
+/**
+ * `disconnected`: from NATS. `no-jetstream`: it is off. `no-quorum`: too few servers of it answer.
+ * `replaced`: another store is in the place of the one that is known. `forbidden`: we may not use it.
+ */
+export type PolicyProblemKind =
+  | "disconnected"
+  | "no-jetstream"
+  | "no-quorum"
+  | "replaced"
+  | "forbidden"
+  | "other";
+
+/** Who keeps the policies of a cluster, as of the last look. */
+export interface PolicyCopies {
+  readonly wanted: number;
+  /** Up to date, the leader among them. */
+  readonly current: number;
+  /** Servers that are known: could more of them keep a copy? */
+  readonly serverCount: number;
+}
+
 export interface PolicyStoreState {
   readonly kind: "memory" | "file" | "nats";
   /** A path, a bucket; `""` for memory. */
@@ -21,6 +42,10 @@ export interface PolicyStoreState {
   readonly isWritable: boolean;
   /** What an operator should know, with what to do; `""` when all is well. */
   readonly problem: string;
+  /** When there is a problem. */
+  readonly problemKind?: PolicyProblemKind;
+  /** When others keep them, and said so. */
+  readonly copies?: PolicyCopies;
   /** What whoever writes should know of this kind of store; `""` when there is nothing. */
   readonly note: string;
 }

@@ -5,6 +5,9 @@ import type { RegisterInput } from "../core/registry/admission.ts";
 import type { InstanceRecord, RegisteredService } from "../core/registry/record.ts";
 import type { LeaseKey, LeaseResult } from "../core/registry/registry.ts";
 import type { FrozenScope } from "../core/registry/self-preservation.ts";
+import type { BusState } from "./bus.ts";
+import type { ClusterMember, ReplicaIdentity } from "./cluster-view.ts";
+import type { PolicyStoreState } from "./policy-store.ts";
 import type { ListenerState, ProcessState, StateDirectoryState } from "./server-host.ts";
 
 /** How a drain ended. */
@@ -93,6 +96,8 @@ export interface AgentView {
   readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
   readonly lastRejection: string;
   readonly connectedMs: number;
+  /** Of the service where it is behind most; 0 when synced. */
+  readonly versionsBehind: number;
 }
 
 export interface ServerStatus {
@@ -128,12 +133,29 @@ export interface ServerResources {
   readonly listeners: readonly ListenerState[];
   readonly stateDirectory: StateDirectoryState;
   readonly process: ProcessState;
+  readonly policyStore: PolicyStoreState;
+}
+
+/** The cluster as this replica sees it now. */
+export interface ClusterStatus {
+  readonly name: string;
+  /** This replica first, then the others by id. */
+  readonly members: readonly ClusterMember[];
+  readonly bus: BusState;
+  /** How long the bus is connected, or is not. */
+  readonly busForMs: number;
+  readonly isSynced: boolean;
+  readonly garbageCount: number;
+  readonly identity: ReplicaIdentity;
 }
 
 /** What operators ask. */
 export interface AdminService {
+  readonly replicaId: string;
   agents(page: PageRequest): Page<AgentView>;
   status(): ServerStatus;
   /** Asks the operating system: for people, not for requests. */
   resources(): ServerResources;
+  /** `undefined` when this replica is alone. */
+  cluster(): ClusterStatus | undefined;
 }

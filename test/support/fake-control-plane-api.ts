@@ -1,4 +1,5 @@
 import type { MeshError } from "../../src/core/model/mesh-error.ts";
+import type { ClusterSummary } from "../../src/ports/cluster-api.ts";
 import type {
   AgentSummary,
   ControlPlaneApi,
@@ -16,6 +17,16 @@ import type {
 } from "../../src/ports/control-plane-api.ts";
 import { FakePolicyApi } from "./fake-policy-api.ts";
 
+/** What a server says that runs without a cluster. */
+export const ALONE: ClusterSummary = {
+  name: "",
+  members: [],
+  bus: undefined,
+  isSynced: true,
+  garbageCount: 0,
+  identity: "sole",
+};
+
 /** Answers what a test sets, and notes what it was asked. */
 export class FakeControlPlaneApi implements ControlPlaneApi {
   readonly calls: string[] = [];
@@ -27,6 +38,7 @@ export class FakeControlPlaneApi implements ControlPlaneApi {
   services: ServiceSummary[] = [];
   instances: InstanceListing[] = [];
   agents: AgentSummary[] = [];
+  cluster: ClusterSummary = ALONE;
   report: DrainReport = { outcome: "safe", pending: [], waitedMs: 12, agentCount: 2 };
   state: ServerState = {
     replicaId: "one",
@@ -56,6 +68,7 @@ export class FakeControlPlaneApi implements ControlPlaneApi {
       openFiles: 30,
       openFilesLimit: 1_048_576,
     },
+    policyStore: { kind: "file", where: "/p", isWritable: true, problem: "", note: "" },
   };
   observer: Observer | undefined;
   isClosed = false;
@@ -101,6 +114,9 @@ export class FakeControlPlaneApi implements ControlPlaneApi {
   }
   async listAgents(): Promise<AgentSummary[]> {
     return this.#answer("listAgents", this.agents);
+  }
+  async listMembers(): Promise<ClusterSummary> {
+    return this.#answer("listMembers", this.cluster);
   }
   async status(): Promise<ServerState> {
     return this.#answer("status", this.state);

@@ -2,10 +2,13 @@ import { DEFAULT_REGISTRY_LIMITS } from "../../core/registry/admission.ts";
 import { MAX_FENCES } from "../../core/registry/fences.ts";
 import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ClusterView } from "../../ports/cluster-view.ts";
+import type { PolicyStoreState } from "../../ports/policy-store.ts";
 import type {
   AdminService,
   AgentState,
   AgentView,
+  ClusterStatus,
   Page,
   PageRequest,
   ServerResources,
@@ -32,6 +35,9 @@ interface AdminParts {
   readonly degraded: () => readonly string[];
   readonly host: ServerHost;
   readonly isDraining: () => boolean;
+  readonly policies: { readonly store: PolicyStoreState };
+  /** Alone when left out. */
+  readonly cluster?: ClusterView | undefined;
 }
 
 /** What operators see of the running server. */
@@ -40,6 +46,10 @@ export class AdminViews implements AdminService {
 
   constructor(parts: AdminParts) {
     this.#parts = parts;
+  }
+
+  get replicaId(): string {
+    return this.#parts.replica.replicaId;
   }
 
   agents(page: PageRequest): Page<AgentView> {
@@ -63,6 +73,7 @@ export class AdminViews implements AdminService {
           locality: hello.locality,
           lastRejection: "",
           connectedMs: 0,
+          versionsBehind: 0,
         }),
       );
     return pageOf([...live, ...lost], ({ id, peer }) => `${id} ${peer}`, page);
@@ -90,7 +101,7 @@ export class AdminViews implements AdminService {
   }
 
   resources(): ServerResources {
-    const { clock, host, isDraining } = this.#parts;
+    const { clock, host, isDraining, policies } = this.#parts;
     return {
       wallMs: clock.wallMs(),
       isDraining: isDraining(),
@@ -98,7 +109,16 @@ export class AdminViews implements AdminService {
       listeners: host.listeners(),
       stateDirectory: host.stateDirectory(),
       process: host.process(),
+      policyStore: policies.store,
     };
+  }
+
+  cluster(): ClusterStatus | undefined {
+    const { clock, cluster } = this.#parts;
+    if (cluster === undefined) return undefined;
+    const { name, bus, isSynced, garbageCount, identity } = cluster;
+    const busForMs = clock.nowMs() - bus.sinceMs;
+    return { name, members: cluster.members(), bus, busForMs, isSynced, garbageCount, identity };
   }
 
   #usage(): Usage[] {
@@ -120,10 +140,14 @@ function viewOf(watcher: Watcher, nowMs: number): AgentView {
   let version = 0;
   let state: AgentState = "synced";
   let lastRejection = "";
+  let versionsBehind = 0;
   for (const subscription of subscriptions.values()) {
     version = Math.max(version, subscription.ackedVersion);
     lastRejection ||= subscription.trouble?.rejection ?? "";
-    state = worse(state, stateOf(subscription));
+    const present = stateOf(subscription);
+    state = worse(state, present);
+    const isBehind = hello.isDataPlane && present !== "synced";
+    if (isBehind) versionsBehind = Math.max(versionsBehind, behind(subscription));
   }
   return {
     id: hello.agentId,
@@ -137,7 +161,12 @@ function viewOf(watcher: Watcher, nowMs: number): AgentView {
     locality: hello.locality,
     lastRejection,
     connectedMs: nowMs - watcher.openedAtMs,
+    versionsBehind,
   };
+}
+
+function behind({ view, ackedVersion }: StreamSubscription): number {
+  return Math.max(0, view.version - Math.max(0, ackedVersion));
 }
 
 function stateOf(subscription: StreamSubscription): AgentState {

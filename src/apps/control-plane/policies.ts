@@ -11,7 +11,7 @@ import {
   type ServicePolicy,
 } from "../../core/policies/service-policy.ts";
 import type { PolicyChangeRequest, PolicyService } from "../../ports/policy-service.ts";
-import type { PolicyStore } from "../../ports/policy-store.ts";
+import type { PolicyStore, PolicyStoreState } from "../../ports/policy-store.ts";
 import type { Page, PageRequest } from "../../ports/registry-service.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import { pageOf } from "./page.ts";
@@ -33,6 +33,10 @@ export class Policies implements PolicyService {
   /** What does not work, in words; `""` when all does. */
   get problem(): string {
     return this.#store.state.problem;
+  }
+
+  get store(): PolicyStoreState {
+    return this.#store.state;
   }
 
   get warning(): string {

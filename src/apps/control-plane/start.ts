@@ -105,15 +105,10 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     () => replication?.isSynced ?? true,
   );
   const admin = new AdminViews({
-    clock,
+    ...{ clock, replica, hub, watches, guard, startedAtMs, policies },
     host: options.host,
     isDraining: () => isDraining,
     softwareVersion: options.softwareVersion,
-    replica,
-    hub,
-    watches,
-    guard,
-    startedAtMs,
     degraded: () => said(...loaded.problems, snapshots.failure, policies.problem),
   });
   return {

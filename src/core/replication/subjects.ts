@@ -54,6 +54,8 @@ export function originToken(origin: string): string {
 
 /** The subjects of one cluster. */
 export class ClusterSubjects {
+  /** As the operator named it. */
+  readonly cluster: string;
   readonly #prefix: string;
   /** Where replies arrive: inside the cluster's subjects, so that one permission covers all. */
   readonly inboxPrefix: string;
@@ -68,6 +70,7 @@ export class ClusterSubjects {
         `"${cluster}" cannot name a cluster: use 1 to 63 of a-z, 0-9 and -, with no - at either end`,
       );
     }
+    this.cluster = cluster;
     this.#prefix = `weir.${cluster}.${VERSION}.${ONLY_SHARD}`;
     this.inboxPrefix = `weir.${cluster}.inbox`;
     this.everything = `weir.${cluster}.>`;

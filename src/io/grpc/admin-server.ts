@@ -18,8 +18,10 @@ import type { ProcessState, StateDirectoryState } from "../../ports/server-host.
 import { msToDuration } from "../wire/duration.ts";
 import { localityToWire } from "../wire/parts.ts";
 import { authorize } from "./authorize.ts";
+import { clusterToWire } from "./cluster-answer.ts";
 import { unary } from "./handler.ts";
 import { leaseKeyFromWire, pageFromWire } from "./lease-keys.ts";
+import { policyStoreToWire } from "./policy-store-state.ts";
 
 /** `weir.v1.AdminService` over the program's views. */
 export function adminHandlers(
@@ -31,7 +33,8 @@ export function adminHandlers(
     listAgents: unary((request, { principal }) => {
       authorize(authorizer, principal, "admin", "*", "*");
       const page = admin.agents(pageFromWire(request));
-      return { agents: page.items.map(agentToWire), nextPageToken: page.nextPageToken };
+      const { nextPageToken } = page;
+      return { agents: page.items.map(agentToWire), nextPageToken, replicaId: admin.replicaId };
     }),
     evict: unary(async ({ lease }, { principal }) => {
       const key = leaseKeyFromWire(lease, "lease");
@@ -67,7 +70,12 @@ export function adminHandlers(
         listeners: listeners.map(({ name, address, isTls }) => ({ name, address, tls: isTls })),
         stateDirectory: stateDirectoryToWire(resources.stateDirectory),
         process: processToWire(resources.process),
+        policyStore: policyStoreToWire(resources.policyStore),
       };
+    }),
+    listMembers: unary((_request, { principal }) => {
+      authorize(authorizer, principal, "admin", "*", "*");
+      return clusterToWire(admin.cluster());
     }),
   };
 }
@@ -110,5 +118,6 @@ function agentToWire(agent: AgentView): Agent {
     locality: localityToWire(agent.locality),
     lastRejection: agent.lastRejection,
     connected: msToDuration(agent.connectedMs),
+    versionsBehind: BigInt(agent.versionsBehind),
   };
 }

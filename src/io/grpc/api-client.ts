@@ -15,6 +15,7 @@ import { msToDuration } from "../wire/duration.ts";
 import { defaultsToWire, instanceToWire } from "../wire/instance.ts";
 import { metadataToWire } from "../wire/parts.ts";
 import { allPages, caller, PAGE_SIZE } from "./api-call.ts";
+import { clusterSummary } from "./api-cluster.ts";
 import {
   agentSummary,
   drainReport,
@@ -94,15 +95,18 @@ export function connectApi(address: string, access: ChannelAccess = PLAIN_ACCESS
       return (await call(admin.evict.bind(admin), withLease(lease))).registrationId;
     },
     async listAgents() {
-      const agents = await allPages(async (pageToken) => {
+      return await allPages(async (pageToken) => {
         const request = { pageSize: PAGE_SIZE, pageToken };
         const page = await call(admin.listAgents.bind(admin), request);
-        return { items: page.agents, next: page.nextPageToken };
+        const items = page.agents.map((agent) => agentSummary(agent, page.replicaId));
+        return { items, next: page.nextPageToken };
       });
-      return agents.map(agentSummary);
     },
     async status() {
       return serverState(await call(admin.getStatus.bind(admin), {}));
+    },
+    async listMembers() {
+      return clusterSummary(await call(admin.listMembers.bind(admin), {}));
     },
     policies: policyApi(policies, call),
     observe: (request: ObserveRequest, observer: Observer) =>

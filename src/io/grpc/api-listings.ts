@@ -30,6 +30,7 @@ import { durationToMs } from "../wire/duration.ts";
 import { endpointStateFromWire } from "../wire/endpoint.ts";
 import { defaultsUnchecked, instanceUnchecked } from "../wire/instance.ts";
 import { localityFromWire, protocolFromWire } from "../wire/parts.ts";
+import { policyStoreFromWire } from "./policy-store-state.ts";
 
 /** Answers of the API in the port's words. What a newer server says is shown as `unknown`. */
 
@@ -109,8 +110,9 @@ const AGENT_STATES: Readonly<Partial<Record<AgentState, AgentSummary["state"]>>>
   [AgentState.AGENT_STATE_DISCONNECTED]: "disconnected",
 };
 
-export function agentSummary(agent: Agent): AgentSummary {
+export function agentSummary(agent: Agent, replicaId: string): AgentSummary {
   return {
+    replicaId,
     id: agent.id,
     peer: agent.peer,
     role: agent.role === WatcherRole.WATCHER_ROLE_DATA_PLANE ? "data-plane" : "observer",
@@ -122,6 +124,7 @@ export function agentSummary(agent: Agent): AgentSummary {
     locality: agent.locality === undefined ? NO_LOCALITY : localityFromWire(agent.locality),
     lastRejection: agent.lastRejection,
     connectedMs: durationToMs(agent.connected) ?? 0,
+    versionsBehind: Number(agent.versionsBehind),
   };
 }
 
@@ -149,6 +152,7 @@ export function serverState(response: GetStatusResponse): ServerState {
     listeners: response.listeners.map(({ name, address, tls }) => ({ name, address, isTls: tls })),
     stateDirectory: response.stateDirectory && stateDirectoryState(response.stateDirectory),
     process: response.process && processState(response.process),
+    policyStore: response.policyStore && policyStoreFromWire(response.policyStore),
   };
 }
 

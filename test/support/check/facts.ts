@@ -67,6 +67,7 @@ export function aServerState(of: Partial<ServerState> = {}): ServerState {
 
 export function anAgent(of: Partial<AgentSummary> = {}): AgentSummary {
   return {
+    replicaId: "one",
     id: "web-1",
     peer: "127.0.0.1:40000",
     role: "data-plane",
@@ -78,6 +79,7 @@ export function anAgent(of: Partial<AgentSummary> = {}): AgentSummary {
     locality: NO_LOCALITY,
     lastRejection: "",
     connectedMs: 1_000,
+    versionsBehind: 0,
     ...of,
   };
 }

@@ -57,6 +57,142 @@ export namespace AgentState {
   export type UNRECOGNIZED = typeof AgentState.UNRECOGNIZED;
 }
 
+/** Why policies cannot be changed, or are not believed. */
+export const PolicyStoreProblem = {
+  /** POLICY_STORE_PROBLEM_UNSPECIFIED - None. */
+  POLICY_STORE_PROBLEM_UNSPECIFIED: 0,
+  /** POLICY_STORE_PROBLEM_OTHER - Something else. */
+  POLICY_STORE_PROBLEM_OTHER: 1,
+  /** POLICY_STORE_PROBLEM_DISCONNECTED - No connection to NATS. */
+  POLICY_STORE_PROBLEM_DISCONNECTED: 2,
+  /** POLICY_STORE_PROBLEM_NO_JETSTREAM - JetStream is off, at the server or for the account. */
+  POLICY_STORE_PROBLEM_NO_JETSTREAM: 3,
+  /** POLICY_STORE_PROBLEM_NO_QUORUM - Too few NATS servers answer to decide anything. */
+  POLICY_STORE_PROBLEM_NO_QUORUM: 4,
+  /** POLICY_STORE_PROBLEM_REPLACED - Another bucket is in the place of the one that is known, or the same with less in it. */
+  POLICY_STORE_PROBLEM_REPLACED: 5,
+  /** POLICY_STORE_PROBLEM_FORBIDDEN - NATS forbids what it takes. */
+  POLICY_STORE_PROBLEM_FORBIDDEN: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type PolicyStoreProblem = typeof PolicyStoreProblem[keyof typeof PolicyStoreProblem];
+
+export namespace PolicyStoreProblem {
+  export type POLICY_STORE_PROBLEM_UNSPECIFIED = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_UNSPECIFIED;
+  export type POLICY_STORE_PROBLEM_OTHER = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_OTHER;
+  export type POLICY_STORE_PROBLEM_DISCONNECTED = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_DISCONNECTED;
+  export type POLICY_STORE_PROBLEM_NO_JETSTREAM = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_NO_JETSTREAM;
+  export type POLICY_STORE_PROBLEM_NO_QUORUM = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_NO_QUORUM;
+  export type POLICY_STORE_PROBLEM_REPLACED = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_REPLACED;
+  export type POLICY_STORE_PROBLEM_FORBIDDEN = typeof PolicyStoreProblem.POLICY_STORE_PROBLEM_FORBIDDEN;
+  export type UNRECOGNIZED = typeof PolicyStoreProblem.UNRECOGNIZED;
+}
+
+/** What a replica thinks of another one. */
+export const MemberState = {
+  /** MEMBER_STATE_UNSPECIFIED - Never sent. */
+  MEMBER_STATE_UNSPECIFIED: 0,
+  /** MEMBER_STATE_ALIVE - It is heard. */
+  MEMBER_STATE_ALIVE: 1,
+  /** MEMBER_STATE_SUSPECT - It is silent for 5 s. */
+  MEMBER_STATE_SUSPECT: 2,
+  /** MEMBER_STATE_DEAD - It is silent for 15 s: what it owned goes to others. */
+  MEMBER_STATE_DEAD: 3,
+  /** MEMBER_STATE_LEFT - It said goodbye. */
+  MEMBER_STATE_LEFT: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type MemberState = typeof MemberState[keyof typeof MemberState];
+
+export namespace MemberState {
+  export type MEMBER_STATE_UNSPECIFIED = typeof MemberState.MEMBER_STATE_UNSPECIFIED;
+  export type MEMBER_STATE_ALIVE = typeof MemberState.MEMBER_STATE_ALIVE;
+  export type MEMBER_STATE_SUSPECT = typeof MemberState.MEMBER_STATE_SUSPECT;
+  export type MEMBER_STATE_DEAD = typeof MemberState.MEMBER_STATE_DEAD;
+  export type MEMBER_STATE_LEFT = typeof MemberState.MEMBER_STATE_LEFT;
+  export type UNRECOGNIZED = typeof MemberState.UNRECOGNIZED;
+}
+
+/** Whether two replicas hold the same of what one of them owns. */
+export const DigestAgreement = {
+  /** DIGEST_AGREEMENT_UNSPECIFIED - Nothing is known yet. */
+  DIGEST_AGREEMENT_UNSPECIFIED: 0,
+  /** DIGEST_AGREEMENT_AGREES - The same, as of the last heartbeat. */
+  DIGEST_AGREEMENT_AGREES: 1,
+  /** DIGEST_AGREEMENT_DIFFERS - As many changes, and another content: it is being repaired. */
+  DIGEST_AGREEMENT_DIFFERS: 2,
+  /** DIGEST_AGREEMENT_BEHIND - Changes are missing here. */
+  DIGEST_AGREEMENT_BEHIND: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type DigestAgreement = typeof DigestAgreement[keyof typeof DigestAgreement];
+
+export namespace DigestAgreement {
+  export type DIGEST_AGREEMENT_UNSPECIFIED = typeof DigestAgreement.DIGEST_AGREEMENT_UNSPECIFIED;
+  export type DIGEST_AGREEMENT_AGREES = typeof DigestAgreement.DIGEST_AGREEMENT_AGREES;
+  export type DIGEST_AGREEMENT_DIFFERS = typeof DigestAgreement.DIGEST_AGREEMENT_DIFFERS;
+  export type DIGEST_AGREEMENT_BEHIND = typeof DigestAgreement.DIGEST_AGREEMENT_BEHIND;
+  export type UNRECOGNIZED = typeof DigestAgreement.UNRECOGNIZED;
+}
+
+/** What is wrong with the connection to NATS. */
+export const BusProblem = {
+  /** BUS_PROBLEM_UNSPECIFIED - Nothing was, since the start. */
+  BUS_PROBLEM_UNSPECIFIED: 0,
+  /** BUS_PROBLEM_UNREACHABLE - Nobody answers, or the connection broke. */
+  BUS_PROBLEM_UNREACHABLE: 1,
+  /** BUS_PROBLEM_TLS - A certificate, or TLS on one side only. */
+  BUS_PROBLEM_TLS: 2,
+  /** BUS_PROBLEM_AUTH - The server does not know this replica. */
+  BUS_PROBLEM_AUTH: 3,
+  /** BUS_PROBLEM_PERMISSION - It does, and forbids a subject. */
+  BUS_PROBLEM_PERMISSION: 4,
+  /** BUS_PROBLEM_OVERLOAD - One side cannot keep up. */
+  BUS_PROBLEM_OVERLOAD: 5,
+  /** BUS_PROBLEM_PROTOCOL - What answers is no NATS server, or one that is too old. */
+  BUS_PROBLEM_PROTOCOL: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BusProblem = typeof BusProblem[keyof typeof BusProblem];
+
+export namespace BusProblem {
+  export type BUS_PROBLEM_UNSPECIFIED = typeof BusProblem.BUS_PROBLEM_UNSPECIFIED;
+  export type BUS_PROBLEM_UNREACHABLE = typeof BusProblem.BUS_PROBLEM_UNREACHABLE;
+  export type BUS_PROBLEM_TLS = typeof BusProblem.BUS_PROBLEM_TLS;
+  export type BUS_PROBLEM_AUTH = typeof BusProblem.BUS_PROBLEM_AUTH;
+  export type BUS_PROBLEM_PERMISSION = typeof BusProblem.BUS_PROBLEM_PERMISSION;
+  export type BUS_PROBLEM_OVERLOAD = typeof BusProblem.BUS_PROBLEM_OVERLOAD;
+  export type BUS_PROBLEM_PROTOCOL = typeof BusProblem.BUS_PROBLEM_PROTOCOL;
+  export type UNRECOGNIZED = typeof BusProblem.UNRECOGNIZED;
+}
+
+/** Whether another process has the same replica id. */
+export const ReplicaIdentity = {
+  /** REPLICA_IDENTITY_UNSPECIFIED - Never sent. */
+  REPLICA_IDENTITY_UNSPECIFIED: 0,
+  /** REPLICA_IDENTITY_SOLE - None. */
+  REPLICA_IDENTITY_SOLE: 1,
+  /** REPLICA_IDENTITY_DUPLICATE - An older one, which will stop. */
+  REPLICA_IDENTITY_DUPLICATE: 2,
+  /** REPLICA_IDENTITY_FENCED - A newer one: the one that answers stops. */
+  REPLICA_IDENTITY_FENCED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ReplicaIdentity = typeof ReplicaIdentity[keyof typeof ReplicaIdentity];
+
+export namespace ReplicaIdentity {
+  export type REPLICA_IDENTITY_UNSPECIFIED = typeof ReplicaIdentity.REPLICA_IDENTITY_UNSPECIFIED;
+  export type REPLICA_IDENTITY_SOLE = typeof ReplicaIdentity.REPLICA_IDENTITY_SOLE;
+  export type REPLICA_IDENTITY_DUPLICATE = typeof ReplicaIdentity.REPLICA_IDENTITY_DUPLICATE;
+  export type REPLICA_IDENTITY_FENCED = typeof ReplicaIdentity.REPLICA_IDENTITY_FENCED;
+  export type UNRECOGNIZED = typeof ReplicaIdentity.UNRECOGNIZED;
+}
+
 /** See AdminService.ListAgents. */
 export interface ListAgentsRequest {
   /** 1..1000; 100 when 0. */
@@ -92,7 +228,11 @@ export interface Agent {
   /** What it rejected last. */
   lastRejection: string;
   /** How long it is connected. */
-  connected: Duration | undefined;
+  connected:
+    | Duration
+    | undefined;
+  /** How many versions its acknowledgement is behind, of the service where that is most; 0 when SYNCED. */
+  versionsBehind: bigint;
 }
 
 /** See AdminService.ListAgents. */
@@ -101,6 +241,8 @@ export interface ListAgentsResponse {
   agents: Agent[];
   /** Empty on the last page. */
   nextPageToken: string;
+  /** Whose agents these are: each replica lists those that are connected to it. */
+  replicaId: string;
 }
 
 /** See AdminService.Evict. */
@@ -222,7 +364,139 @@ export interface GetStatusResponse {
     | StateDirectory
     | undefined;
   /** How its process is. */
-  process: ProcessState | undefined;
+  process:
+    | ProcessState
+    | undefined;
+  /** Where policies are kept. */
+  policyStore: PolicyStore | undefined;
+}
+
+/** Where policies are kept, and how that is. */
+export interface PolicyStore {
+  /** `memory`, `file` or `nats`. */
+  kind: string;
+  /** A path, or the name of a bucket; empty for memory. */
+  location: string;
+  /** Whether policies can be changed now. */
+  writable: boolean;
+  /** What is wrong, with what to do; empty when nothing is. */
+  problem: string;
+  /** What kind of problem it is. */
+  problemKind: PolicyStoreProblem;
+  /** NATS servers that are to keep a copy; 0 for other kinds, and when it is not known. */
+  copies: number;
+  /** How many of them are up to date, by the word of their leader. */
+  currentCopies: number;
+  /** NATS servers that are known, this server's own among them. */
+  serverCount: number;
+}
+
+/** See AdminService.ListMembers. */
+export interface ListMembersRequest {
+}
+
+/** A replica of the cluster, as the one that answers sees it. */
+export interface Member {
+  /** Its name. */
+  id: string;
+  /** Whether it is the one that answers. */
+  self: boolean;
+  /** Whether it lives. */
+  state: MemberState;
+  /** Of its present life. */
+  epoch: bigint;
+  /** How many changes it has made in this epoch. */
+  sequence: bigint;
+  /** How many of them are not here yet. */
+  lag: bigint;
+  /** Whether what is missing is being fetched, or what is here compared. */
+  pulling: boolean;
+  /** Whether what it owns is the same here. */
+  digest: DigestAgreement;
+  /** Its wall clock minus that of the one that answers, at its last heartbeat; the time on the way is part of it. */
+  clockOffset:
+    | Duration
+    | undefined;
+  /** Where agents and clients reach it; empty when it does not say. */
+  address: string;
+  /** Its version. */
+  softwareVersion: string;
+  /** Whether its answers are complete. */
+  settled: boolean;
+  /** Whether it hears too few others to judge anybody. */
+  isolated: boolean;
+  /** Whether it hands its clients over and will go. */
+  leaving: boolean;
+  /** How many of the instances served here are its own. */
+  instanceCount: number;
+  /** Records of it that were refused here, because their time lies more than 5 s ahead. */
+  quarantinedCount: number;
+  /** Since it was heard last. */
+  silent:
+    | Duration
+    | undefined;
+  /** How often, since the start, its digest was another one than that of the copy here. */
+  mismatchCount: number;
+  /** How often, since the start, something of it was missing here. */
+  gapCount: number;
+}
+
+/** A subject that NATS forbids. */
+export interface DeniedSubject {
+  /** `publish` or `subscribe`. */
+  operation: string;
+  /** Which one. */
+  subject: string;
+  /** What to change where. */
+  fix: string;
+}
+
+/** A replica's connection to NATS. */
+export interface BusStatus {
+  /** Whether there is one. */
+  connected: boolean;
+  /** URL of the server that it is connected to, or was last; without secrets. */
+  server: string;
+  /** What that server calls itself. */
+  serverName: string;
+  /** How long it is connected, or is not. */
+  since:
+    | Duration
+    | undefined;
+  /** Larger messages are refused; 0 before the first connection. */
+  maxPayloadBytes: number;
+  /** The last round trip; absent before the first, and without a connection. */
+  rtt:
+    | Duration
+    | undefined;
+  /** Connects after the first. */
+  reconnectCount: number;
+  /** Messages that could not be sent. */
+  droppedCount: bigint;
+  /** The latest problem, kept after it is over; empty when there was none. */
+  lastProblem: string;
+  /** What kind of problem it was. */
+  lastProblemKind: BusProblem;
+  /** Subjects that the server forbids now. */
+  denied: DeniedSubject[];
+}
+
+/** See AdminService.ListMembers. */
+export interface ListMembersResponse {
+  /** The cluster's name; empty from a server that runs alone. */
+  cluster: string;
+  /** The one that answers first, then the others by id. */
+  members: Member[];
+  /** Of the one that answers; absent from a server that runs alone. */
+  bus:
+    | BusStatus
+    | undefined;
+  /** Whether nothing of a replica that is heard is known to be missing here. */
+  synced: boolean;
+  /** Messages on the cluster's subjects that nobody could read. */
+  garbageCount: bigint;
+  /** Whether another process has the same replica id. */
+  identity: ReplicaIdentity;
 }
 
 function createBaseListAgentsRequest(): ListAgentsRequest {
@@ -295,6 +569,7 @@ function createBaseAgent(): Agent {
     locality: undefined,
     lastRejection: "",
     connected: undefined,
+    versionsBehind: 0n,
   };
 }
 
@@ -335,6 +610,12 @@ export const Agent: MessageFns<Agent> = {
     }
     if (message.connected !== undefined) {
       Duration.encode(message.connected, writer.uint32(90).fork()).join();
+    }
+    if (message.versionsBehind !== 0n) {
+      if (BigInt.asUintN(64, message.versionsBehind) !== message.versionsBehind) {
+        throw new globalThis.Error("value provided for field message.versionsBehind of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.versionsBehind);
     }
     return writer;
   },
@@ -440,6 +721,14 @@ export const Agent: MessageFns<Agent> = {
             message.connected = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.versionsBehind = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -454,7 +743,7 @@ export const Agent: MessageFns<Agent> = {
 };
 
 function createBaseListAgentsResponse(): ListAgentsResponse {
-  return { agents: [], nextPageToken: "" };
+  return { agents: [], nextPageToken: "", replicaId: "" };
 }
 
 export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
@@ -464,6 +753,9 @@ export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.replicaId !== "") {
+      writer.uint32(26).string(message.replicaId);
     }
     return writer;
   },
@@ -495,6 +787,14 @@ export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
             }
 
             message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.replicaId = reader.string();
             continue;
           }
         }
@@ -1043,6 +1343,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     listeners: [],
     stateDirectory: undefined,
     process: undefined,
+    policyStore: undefined,
   };
 }
 
@@ -1110,6 +1411,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.process !== undefined) {
       ProcessState.encode(message.process, writer.uint32(154).fork()).join();
+    }
+    if (message.policyStore !== undefined) {
+      PolicyStore.encode(message.policyStore, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1279,6 +1583,797 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.process = ProcessState.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.policyStore = PolicyStore.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePolicyStore(): PolicyStore {
+  return {
+    kind: "",
+    location: "",
+    writable: false,
+    problem: "",
+    problemKind: 0,
+    copies: 0,
+    currentCopies: 0,
+    serverCount: 0,
+  };
+}
+
+export const PolicyStore: MessageFns<PolicyStore> = {
+  encode(message: PolicyStore, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.location !== "") {
+      writer.uint32(18).string(message.location);
+    }
+    if (message.writable !== false) {
+      writer.uint32(24).bool(message.writable);
+    }
+    if (message.problem !== "") {
+      writer.uint32(34).string(message.problem);
+    }
+    if (message.problemKind !== 0) {
+      writer.uint32(40).int32(message.problemKind);
+    }
+    if (message.copies !== 0) {
+      writer.uint32(48).uint32(message.copies);
+    }
+    if (message.currentCopies !== 0) {
+      writer.uint32(56).uint32(message.currentCopies);
+    }
+    if (message.serverCount !== 0) {
+      writer.uint32(64).uint32(message.serverCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyStore {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyStore();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.location = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.writable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.problemKind = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.copies = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.currentCopies = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.serverCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMembersRequest(): ListMembersRequest {
+  return {};
+}
+
+export const ListMembersRequest: MessageFns<ListMembersRequest> = {
+  encode(_: ListMembersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMember(): Member {
+  return {
+    id: "",
+    self: false,
+    state: 0,
+    epoch: 0n,
+    sequence: 0n,
+    lag: 0n,
+    pulling: false,
+    digest: 0,
+    clockOffset: undefined,
+    address: "",
+    softwareVersion: "",
+    settled: false,
+    isolated: false,
+    leaving: false,
+    instanceCount: 0,
+    quarantinedCount: 0,
+    silent: undefined,
+    mismatchCount: 0,
+    gapCount: 0,
+  };
+}
+
+export const Member: MessageFns<Member> = {
+  encode(message: Member, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.self !== false) {
+      writer.uint32(16).bool(message.self);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.epoch);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.sequence);
+    }
+    if (message.lag !== 0n) {
+      if (BigInt.asUintN(64, message.lag) !== message.lag) {
+        throw new globalThis.Error("value provided for field message.lag of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.lag);
+    }
+    if (message.pulling !== false) {
+      writer.uint32(56).bool(message.pulling);
+    }
+    if (message.digest !== 0) {
+      writer.uint32(64).int32(message.digest);
+    }
+    if (message.clockOffset !== undefined) {
+      Duration.encode(message.clockOffset, writer.uint32(74).fork()).join();
+    }
+    if (message.address !== "") {
+      writer.uint32(82).string(message.address);
+    }
+    if (message.softwareVersion !== "") {
+      writer.uint32(90).string(message.softwareVersion);
+    }
+    if (message.settled !== false) {
+      writer.uint32(96).bool(message.settled);
+    }
+    if (message.isolated !== false) {
+      writer.uint32(104).bool(message.isolated);
+    }
+    if (message.leaving !== false) {
+      writer.uint32(112).bool(message.leaving);
+    }
+    if (message.instanceCount !== 0) {
+      writer.uint32(120).uint32(message.instanceCount);
+    }
+    if (message.quarantinedCount !== 0) {
+      writer.uint32(128).uint32(message.quarantinedCount);
+    }
+    if (message.silent !== undefined) {
+      Duration.encode(message.silent, writer.uint32(138).fork()).join();
+    }
+    if (message.mismatchCount !== 0) {
+      writer.uint32(144).uint32(message.mismatchCount);
+    }
+    if (message.gapCount !== 0) {
+      writer.uint32(152).uint32(message.gapCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Member {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.self = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lag = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.pulling = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.digest = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.clockOffset = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.softwareVersion = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.settled = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.isolated = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.leaving = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.instanceCount = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.quarantinedCount = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.silent = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.mismatchCount = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.gapCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeniedSubject(): DeniedSubject {
+  return { operation: "", subject: "", fix: "" };
+}
+
+export const DeniedSubject: MessageFns<DeniedSubject> = {
+  encode(message: DeniedSubject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operation !== "") {
+      writer.uint32(10).string(message.operation);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.fix !== "") {
+      writer.uint32(26).string(message.fix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeniedSubject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeniedSubject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fix = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBusStatus(): BusStatus {
+  return {
+    connected: false,
+    server: "",
+    serverName: "",
+    since: undefined,
+    maxPayloadBytes: 0,
+    rtt: undefined,
+    reconnectCount: 0,
+    droppedCount: 0n,
+    lastProblem: "",
+    lastProblemKind: 0,
+    denied: [],
+  };
+}
+
+export const BusStatus: MessageFns<BusStatus> = {
+  encode(message: BusStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.connected !== false) {
+      writer.uint32(8).bool(message.connected);
+    }
+    if (message.server !== "") {
+      writer.uint32(18).string(message.server);
+    }
+    if (message.serverName !== "") {
+      writer.uint32(26).string(message.serverName);
+    }
+    if (message.since !== undefined) {
+      Duration.encode(message.since, writer.uint32(34).fork()).join();
+    }
+    if (message.maxPayloadBytes !== 0) {
+      writer.uint32(40).uint32(message.maxPayloadBytes);
+    }
+    if (message.rtt !== undefined) {
+      Duration.encode(message.rtt, writer.uint32(50).fork()).join();
+    }
+    if (message.reconnectCount !== 0) {
+      writer.uint32(56).uint32(message.reconnectCount);
+    }
+    if (message.droppedCount !== 0n) {
+      if (BigInt.asUintN(64, message.droppedCount) !== message.droppedCount) {
+        throw new globalThis.Error("value provided for field message.droppedCount of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.droppedCount);
+    }
+    if (message.lastProblem !== "") {
+      writer.uint32(74).string(message.lastProblem);
+    }
+    if (message.lastProblemKind !== 0) {
+      writer.uint32(80).int32(message.lastProblemKind);
+    }
+    for (const v of message.denied) {
+      DeniedSubject.encode(v!, writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BusStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBusStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.connected = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.server = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.serverName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxPayloadBytes = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rtt = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.reconnectCount = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.droppedCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastProblem = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.lastProblemKind = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.denied.push(DeniedSubject.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMembersResponse(): ListMembersResponse {
+  return { cluster: "", members: [], bus: undefined, synced: false, garbageCount: 0n, identity: 0 };
+}
+
+export const ListMembersResponse: MessageFns<ListMembersResponse> = {
+  encode(message: ListMembersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cluster !== "") {
+      writer.uint32(10).string(message.cluster);
+    }
+    for (const v of message.members) {
+      Member.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.bus !== undefined) {
+      BusStatus.encode(message.bus, writer.uint32(26).fork()).join();
+    }
+    if (message.synced !== false) {
+      writer.uint32(32).bool(message.synced);
+    }
+    if (message.garbageCount !== 0n) {
+      if (BigInt.asUintN(64, message.garbageCount) !== message.garbageCount) {
+        throw new globalThis.Error("value provided for field message.garbageCount of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.garbageCount);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(48).int32(message.identity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cluster = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.members.push(Member.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bus = BusStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.synced = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.garbageCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.identity = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1325,6 +2420,16 @@ export const AdminServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** Lists the replicas of the cluster, as the one that answers sees them. Empty from a server that runs alone. */
+  listMembers: {
+    path: "/weir.v1.AdminService/ListMembers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMembersRequest): Buffer => Buffer.from(ListMembersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMembersRequest => ListMembersRequest.decode(value),
+    responseSerialize: (value: ListMembersResponse): Buffer => Buffer.from(ListMembersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMembersResponse => ListMembersResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServiceServer extends UntypedServiceImplementation {
@@ -1334,6 +2439,8 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
   evict: handleUnaryCall<EvictRequest, EvictResponse>;
   /** The server's own state: settled, frozen expiry, counts. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** Lists the replicas of the cluster, as the one that answers sees them. Empty from a server that runs alone. */
+  listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
 }
 
 export interface AdminServiceClient extends Client {
@@ -1384,6 +2491,22 @@ export interface AdminServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the replicas of the cluster, as the one that answers sees them. Empty from a server that runs alone. */
+  listMembers(
+    request: ListMembersRequest,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
   ): ClientUnaryCall;
 }
 
