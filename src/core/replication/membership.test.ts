@@ -159,6 +159,15 @@ test("of two processes with one id the lower epoch ends", () => {
   expect(told).toEqual(["fenced", "duplicate"]);
 });
 
+test("another process with our id is known as long as it is heard", () => {
+  expect(members.identity(nowMs)).toBe("sole");
+  beat("a", SELF.epoch - 1);
+  expect(members.identity(nowMs)).toBe("duplicate");
+  beat("a", SELF.epoch + 1);
+  expect(members.identity(nowMs)).toBe("fenced");
+  expect(members.identity(nowMs + 5_000)).toBe("sole");
+});
+
 test("a heartbeat of an earlier life changes nothing", () => {
   beat("d", 5, { softwareVersion: "2", wallMs: WALL + 250 });
   beat("d", 4, { softwareVersion: "1" });

@@ -21,6 +21,9 @@ const STALE_AFTER_MS = FENCE_TTL_MS / 2;
 /** A name of a replica that is gone for so long is forgotten. */
 const FORGET_AFTER_MS = 24 * 3_600_000;
 
+/** A process with our id is there as long as its heartbeats come, three of which may be lost. */
+const TWIN_AFTER_MS = 4_000;
+
 /** More replicas than any cluster has: names beyond are somebody's noise on the bus. */
 const MAX_MEMBERS = 1_000;
 
@@ -56,6 +59,8 @@ export class Membership {
   #lastTickMs: number;
   /** When we last were in contact with the cluster. */
   #contactMs: number;
+  /** Another process with our id, and when it was heard. */
+  #twin: { readonly epoch: number; readonly heardMs: number } | undefined;
 
   constructor(self: Origin, nowMs: number) {
     this.#self = self;
@@ -66,6 +71,13 @@ export class Membership {
   /** True while nobody is judged. */
   get isIsolated(): boolean {
     return this.#isIsolated;
+  }
+
+  /** Another process with our id: `duplicate` when it is the older one, `fenced` when we are. */
+  identity(nowMs: number): "sole" | "duplicate" | "fenced" {
+    const twin = this.#twin;
+    if (twin === undefined || nowMs - twin.heardMs > TWIN_AFTER_MS) return "sole";
+    return twin.epoch > this.#self.epoch ? "fenced" : "duplicate";
   }
 
   /** All that are known but this one, in no order. */
@@ -87,7 +99,7 @@ export class Membership {
   /** @param wallMs this replica's wall clock, to show how far the other one's is off */
   heard(heartbeat: Heartbeat, nowMs: number, wallMs: number): MembershipChange[] {
     const { origin } = heartbeat;
-    if (origin.replicaId === this.#self.replicaId) return this.#heardOurselves(origin.epoch);
+    if (origin.replicaId === this.#self.replicaId) return this.#heardOurselves(origin.epoch, nowMs);
     const member = this.#members.get(origin.replicaId);
     if (member !== undefined) {
       const kind = member.heard(heartbeat, nowMs, wallMs);
@@ -131,8 +143,9 @@ export class Membership {
     return changes;
   }
 
-  #heardOurselves(epoch: number): MembershipChange[] {
+  #heardOurselves(epoch: number, nowMs: number): MembershipChange[] {
     if (epoch === this.#self.epoch) return [];
+    this.#twin = { epoch, heardMs: nowMs };
     return [{ kind: epoch > this.#self.epoch ? "fenced" : "duplicate", epoch }];
   }
 
