@@ -23,8 +23,11 @@ export interface Program {
   readonly logPath: string;
   /** Exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
-  signal(signal: "SIGTERM" | "SIGKILL"): void;
+  signal(signal: ProgramSignal): void;
 }
+
+/** `SIGSTOP` freezes a program and `SIGCONT` wakes it. */
+export type ProgramSignal = "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT";
 
 /** Everything that a run starts, so that all of it ends with the run, by pid, also when the run fails. */
 export class Stage {
@@ -118,7 +121,7 @@ export class Stage {
       pid,
       logPath,
       exited,
-      signal: (signal: "SIGTERM" | "SIGKILL") => void child.kill(signal),
+      signal: (signal: ProgramSignal) => void child.kill(signal),
     };
     this.#programs.set(pid, program);
     return program;
