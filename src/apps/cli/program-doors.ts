@@ -39,6 +39,7 @@ export function programDoors({ context, readText }: DoorOptions): Programs {
         return {
           lines: serverLines(server),
           stop: () => server.stop(),
+          ended: server.ended,
           reload: async () => server.reload(),
         };
       });

@@ -24,6 +24,8 @@ export interface RunningServer {
   readonly adminAddress: string;
   /** Whether its ports speak TLS. */
   readonly isTls: boolean;
+  /** The exit code, when another process took this replica's id and it had to end. */
+  readonly ended: Promise<number>;
   /** Reads certificates and tokens again. @throws MeshError when they cannot be used; the last good ones stay. */
   reload(): void;
   /** Sends clients away, ends streams, writes the last snapshot. */
@@ -68,7 +70,12 @@ function codecOf({ cluster }: ServerConfig, log: Log): ReplicationWire {
 }
 
 /** The replica with what keeps its state and reaches its peers. @throws MeshError */
-function startPlane(config: ServerConfig, softwareVersion: string, log: Log) {
+function startPlane(
+  config: ServerConfig,
+  softwareVersion: string,
+  log: Log,
+  fenced: (reason: string) => void,
+) {
   const { stateDir, replicaId, settleAfter, advertise } = config;
   const store = stateDir === undefined ? noRegistryStore : openRegistryStore(stateDir);
   const host = new NodeServerHost(stateDir);
@@ -80,6 +87,7 @@ function startPlane(config: ServerConfig, softwareVersion: string, log: Log) {
     policies: openPolicies(cluster ? { ...policies, cluster: cluster.policies } : policies),
     encoder: updateEncoder,
     settleAfterMs: settleAfter,
+    fenced,
     peers: () => (address === "" ? [] : [{ replicaId, address }]),
     ...(cluster && {
       cluster: { ...cluster, codec: codecOf(config, log), address, random: Math.random },
@@ -99,7 +107,8 @@ async function startServer(
   log: Log,
   security: OpenListenerSecurity,
 ): Promise<RunningServer> {
-  const { plane, host, stop } = startPlane(config, softwareVersion, log);
+  const fence = Promise.withResolvers<string>();
+  const { plane, host, stop } = startPlane(config, softwareVersion, log, fence.resolve);
   const health = new HealthRegistry();
   let isDraining = false;
   try {
@@ -130,6 +139,7 @@ async function startServer(
       grpcAddress: grpc.address,
       adminAddress: admin.address,
       isTls,
+      ended: fence.promise.then(() => 1),
       reload: () => security.reload(),
       async stop() {
         isDraining = true;

@@ -19,7 +19,7 @@ import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistenc
 import { Policies } from "./policies.ts";
 import type { WhenCaughtUp } from "./read-after.ts";
 import { RegistryReplica } from "./registry-replica.ts";
-import { type ClusterOptions, joinCluster } from "./replication/join-cluster.ts";
+import { Cluster, type ClusterOptions } from "./replication/cluster.ts";
 import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
@@ -50,8 +50,10 @@ export interface ControlPlaneOptions {
   readonly positions?: () => readonly OriginPosition[];
   /** The peers whose records are served too. Alone when left out. */
   readonly cluster?: ClusterOptions;
-  /** Lets agents that saw more elsewhere wait a moment. Without it nobody waits. */
+  /** Lets agents that saw more elsewhere wait a moment. Without it, and without a cluster, nobody waits. */
   readonly whenCaughtUp?: WhenCaughtUp;
+  /** Another process has this replica's id and is newer: clients were sent away, the program should end. */
+  readonly fenced?: (reason: string) => void;
 }
 
 /** One running replica, without its listeners: what a simulation runs is what ships. */
@@ -69,7 +71,7 @@ export interface ControlPlane {
 
 /** Assembles a replica from ports and lets it run. */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { replicaId, clock, log, store, peers = () => [] } = options;
+  const { replicaId, clock, log, store } = options;
   const startedAtMs = clock.nowMs();
   const loaded = store.load();
   for (const problem of loaded.problems) log.warn({}, problem);
@@ -77,32 +79,37 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const settleAfterMs = options.settleAfterMs ?? DEFAULT_SETTLE_AFTER_MS;
   const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
-  const hub = new DiscoveryHub(clock, encoderOf(options), epoch);
+  const others = othersOf(options, () => cluster);
+  const hub = new DiscoveryHub(clock, encoderOf(options.encoder, others.positions), epoch);
   const policies = new Policies(options.policies, hub);
-  const turnover = newTurnover(options, epoch);
+  const turnover = newTurnover(options, epoch, others.peers);
   const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
   const guard = new SelfPreservation();
   const progressed = (key: ServiceKey): void => drains.progressed(key);
-  const { whenCaughtUp } = options;
-  const doors = { replicaId, clock, hub, progressed, peers, turnover, whenCaughtUp };
-  const watches = new WatchSessions(doors);
+  const watches = new WatchSessions({ replicaId, clock, hub, progressed, turnover, ...others });
   const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
   replica.useDrains(drains);
 
   let isDraining = false;
-  const self = { epoch, isSettled: () => hub.isSettled, isDraining: () => isDraining };
-  const replication = options.cluster && joinCluster(options.cluster, replica, options, self);
+  const cluster =
+    options.cluster &&
+    new Cluster(options.cluster, {
+      ...{ replica, turnover, epoch, clock, log, softwareVersion: options.softwareVersion },
+      isSettled: () => hub.isSettled,
+      isDraining: () => isDraining,
+      fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
+    });
   const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
   replica.publish();
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
   const identity = { epoch, replicaId };
   const snapshots = new SnapshotKeeper({ clock, log, store, registry: replica.registry, identity });
   const reaper = new LeaseReaper(clock, log, replica, guard);
-  replication?.start();
+  cluster?.start();
   const cancelSettle = settleWhen(
     { hub, clock, log },
     settleAtMs - startedAtMs,
-    () => replication?.isSynced ?? true,
+    () => cluster?.isSynced ?? true,
   );
   const admin = new AdminViews({
     ...{ clock, replica, hub, watches, guard, startedAtMs, policies },
@@ -111,6 +118,15 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     softwareVersion: options.softwareVersion,
     degraded: () => said(...loaded.problems, snapshots.failure, policies.problem),
   });
+  const stop = once(async () => {
+    isDraining = true;
+    cancelSettle();
+    reaper.stop();
+    await sendAway(clock, replica, watches, () => cluster?.stop(true));
+    await snapshots.stop();
+    await policies.close();
+    await store.close();
+  });
   return {
     replica,
     watches,
@@ -118,15 +134,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     policies,
     turnover,
     isSettled: () => hub.isSettled,
-    async stop() {
-      isDraining = true;
-      cancelSettle();
-      reaper.stop();
-      await sendAway(clock, replica, watches, () => replication?.stop());
-      await snapshots.stop();
-      await policies.close();
-      await store.close();
-    },
+    stop,
   };
 }
 
@@ -162,8 +170,25 @@ function settleWhen(
   return () => cancel();
 }
 
+/** What a program said of the other replicas, or what the cluster knows. */
+function othersOf(options: ControlPlaneOptions, cluster: () => Cluster | undefined) {
+  const { peers = () => cluster()?.addresses() ?? [], positions, whenCaughtUp } = options;
+  if (options.cluster === undefined) return { peers, positions, whenCaughtUp };
+  return {
+    peers: () => cluster()?.addresses() ?? [],
+    positions: positions ?? (() => cluster()?.positions() ?? []),
+    whenCaughtUp:
+      whenCaughtUp ??
+      (async (seen: readonly OriginPosition[], timeoutMs: number) =>
+        (await cluster()?.whenCaughtUp(seen, timeoutMs)) ?? true),
+  };
+}
+
 /** Bytes are made after the change that they tell of, so that what they claim to include is in them. */
-function encoderOf({ encoder, positions }: ControlPlaneOptions): UpdateEncoder {
+function encoderOf(
+  encoder: UpdateEncoder,
+  positions: (() => readonly OriginPosition[]) | undefined,
+): UpdateEncoder {
   if (positions === undefined) return encoder;
   const placed = (update: Update): Update =>
     update.type === "endpoints" ? { ...update, positions: positions() } : update;
@@ -174,8 +199,12 @@ function encoderOf({ encoder, positions }: ControlPlaneOptions): UpdateEncoder {
 }
 
 /** Another seed at each start of each replica, and the same one in the same simulation. */
-function newTurnover({ clock, streamAgeMs, peers }: ControlPlaneOptions, epoch: number) {
-  const hasElsewhere = () => (peers?.().length ?? 0) > 1;
+function newTurnover(
+  { clock, streamAgeMs }: ControlPlaneOptions,
+  epoch: number,
+  peers: () => readonly ReplicaAddress[],
+): StreamTurnover {
+  const hasElsewhere = () => peers().length > 1;
   return new StreamTurnover({ clock, random: newFastRandom(epoch), streamAgeMs, hasElsewhere });
 }
 
@@ -183,6 +212,15 @@ function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(ms, resolve);
   });
+}
+
+/** Called again, it is what is under way. */
+function once(task: () => Promise<void>): () => Promise<void> {
+  let under: Promise<void> | undefined;
+  return () => {
+    under ??= task();
+    return under;
+  };
 }
 
 function said(...problems: readonly string[]): string[] {

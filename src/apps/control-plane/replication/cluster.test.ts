@@ -10,11 +10,13 @@ import { ReplicationWire } from "../../../io/wire/replication.ts";
 function two() {
   const clock = new FakeClock();
   const network = new FakeBusNetwork({ clock, random: seededRandom(1) });
-  const replica = (replicaId: string) =>
+  const fenced: string[] = [];
+  const replica = (replicaId: string, node = replicaId) =>
     aControlPlane(clock, {
       replicaId,
+      fenced: (reason) => void fenced.push(reason),
       cluster: {
-        bus: network.join(replicaId),
+        bus: network.join(node),
         codec: new ReplicationWire("test"),
         subjects: new ClusterSubjects("test"),
         address: `${replicaId}:7400`,
@@ -27,7 +29,7 @@ function two() {
       for (let i = 0; i < 20; i++) await null;
     }
   };
-  return { network, pass, one: replica("one"), other: replica("two") };
+  return { network, pass, replica, fenced, one: replica("one"), other: replica("two") };
 }
 
 test("an agent of one replica hears what registers at the other, changes there, and leaves", async () => {
@@ -86,4 +88,58 @@ test("a replica that joins does not settle before it holds what the other owns",
   await pass(5_000);
   expect(other.isSettled()).toBe(true);
   expect(other.admin.status().instanceCount).toBe(1);
+});
+
+test("clients are told of the replicas that live, and not of one that goes", async () => {
+  const { pass, one, other } = two();
+  await pass(2_000);
+  const idsToldBy = (plane: typeof one) => plane.watches.peers().map(({ replicaId }) => replicaId);
+  expect(idsToldBy(one)).toEqual(["one", "two"]);
+  const stopped = other.stop();
+  await pass(1_500);
+  await stopped;
+  expect(idsToldBy(one)).toEqual(["one"]);
+});
+
+test("an answer says how far its replica has heard both, and another one waits for as much", async () => {
+  const { network, pass, one, other } = two();
+  await pass(3_000);
+  const first = new TestAgent(one, "agent-1").watch();
+  one.replica.register(anInput({ id: "a" }));
+  first.ack();
+  await pass(50);
+  const seen = first.updates.at(-1)?.positions ?? [];
+  expect(seen.map(({ replicaId }) => replicaId).sort()).toEqual(["one", "two"]);
+  network.outage();
+  one.replica.register(anInput({ id: "b" }));
+  await pass(20);
+  first.ack();
+  const ahead = first.updates.at(-1)?.positions ?? [];
+  network.restore();
+  const moved = new TestAgent(other, "agent-1", true, ahead).watch();
+  expect(moved.told).toEqual([]);
+  await pass(2_000);
+  expect(moved.told.join()).toContain("+b:healthy");
+});
+
+test("an agent that saw what nobody can tell any more is answered all the same", async () => {
+  const { pass, other } = two();
+  await pass(3_000);
+  const moved = new TestAgent(other, "agent-1", true, [
+    { replicaId: "one", epoch: 1e15, sequence: 7 },
+  ]).watch();
+  expect(moved.told).toEqual([]);
+  await pass(2_500);
+  expect(moved.told).toHaveLength(1);
+});
+
+test("of two processes with one id, the older one stops", async () => {
+  const { pass, replica, fenced, one } = two();
+  await pass(2_000);
+  const twin = replica("one", "twin");
+  await pass(3_000);
+  expect(fenced).toHaveLength(1);
+  expect(fenced[0]).toContain("--replica-id");
+  expect(() => new TestAgent(one, "agent-1")).toThrow("shutting down");
+  expect(() => new TestAgent(twin, "agent-1")).not.toThrow();
 });

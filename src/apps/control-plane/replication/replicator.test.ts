@@ -55,6 +55,7 @@ class Replica {
       softwareVersion: "test",
       publish: () => this.replicator.publish(),
       flags: () => ({ isLeaving: false, isIsolated: false, isSettled: true }),
+      heard: () => undefined,
     });
     this.replicator.start();
   }
@@ -193,7 +194,7 @@ describe("after a fault", () => {
     world.network.restore();
     await world.pass(5_000);
     expect(served(replicas)).toEqual(new Set(["b=p2.2 c=p3.1"]));
-    expect(replicas.every(({ replicator }) => replicator.isSynced)).toBe(true);
+    expect(replicas.every(({ replicator }) => replicator.pulls.isSynced)).toBe(true);
   });
 
   test("both sides of a partition register the same id: the later process wins on all", async () => {
@@ -232,7 +233,7 @@ describe("after a fault", () => {
       await world.pass(20_000);
       expect(served(replicas).size).toBe(1);
       expect([...served(replicas)][0]?.length).toBeGreaterThan(0);
-      expect(replicas.every(({ replicator }) => replicator.isSynced)).toBe(true);
+      expect(replicas.every(({ replicator }) => replicator.pulls.isSynced)).toBe(true);
     },
   );
 

@@ -1,25 +1,32 @@
+import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import type { Random } from "../../../core/model/random.ts";
 import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
-import { BusRequestError } from "../../../core/replication/bus-request-error.ts";
 import { type Origin, removalEntry } from "../../../core/replication/entry.ts";
 import type {
   AppliedPosition,
+  Control,
+  DeltaBatch,
+  Heartbeat,
   MemberFlags,
   PullRequest,
   ReplicationMessage,
 } from "../../../core/replication/messages.ts";
-import type { PullEffect } from "../../../core/replication/origin-pulls.ts";
-import { PullServer, type PullSource } from "../../../core/replication/pull-server.ts";
-import { PullSlots } from "../../../core/replication/pull-slots.ts";
-import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
+import { DEFAULT_BATCH_LIMITS } from "../../../core/replication/origin-log.ts";
+import {
+  DEFAULT_CHUNK_BYTES,
+  PullServer,
+  type PullSource,
+} from "../../../core/replication/pull-server.ts";
+import type { ClusterSubjects, SubjectKind } from "../../../core/replication/subjects.ts";
 import type { Bus, BusMessage } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
 import { OwnOrigin } from "./own-origin.ts";
 import { PeerOrigin } from "./peer-origin.ts";
+import { PeerPulls } from "./peer-pulls.ts";
 
 /** What others know of this replica is at most so old, while the bus works. */
 export const HEARTBEAT_MS = 1_000;
@@ -27,11 +34,11 @@ export const HEARTBEAT_MS = 1_000;
 /** How often due pulls are looked for: a gap waits 100 ms anyway. */
 const TICK_MS = 100;
 
-/** Above a round trip with a chunk; the session asks again by itself. */
-const PULL_TIMEOUT_MS = 2_000;
+/** As many as members are kept: names beyond are somebody's noise on the bus. */
+const MAX_PEERS = 1_000;
 
-/** After so much silence a replica is asked for nothing: others hold copies. */
-const SILENT_MS = 5_000;
+/** Of a message, beside its entries. */
+const ENVELOPE_BYTES = 512;
 
 export interface ReplicatorOptions {
   readonly bus: Bus;
@@ -48,6 +55,8 @@ export interface ReplicatorOptions {
   /** Agents are told of what was taken in. */
   readonly publish: () => void;
   readonly flags: () => MemberFlags;
+  /** Told of each heartbeat and goodbye, our own id's too, before it is used. */
+  readonly heard: (message: Heartbeat | Control) => void;
 }
 
 /** Keeps this replica's registry and those of its peers alike: tells what is its own, and takes in what is theirs. */
@@ -56,8 +65,8 @@ export class Replicator {
   readonly peers = new Map<string, PeerOrigin>();
   /** Messages that were no messages of ours. */
   garbageCount = 0;
+  readonly pulls: PeerPulls;
   readonly #options: ReplicatorOptions;
-  readonly #slots = new PullSlots();
   readonly #server = new PullServer();
   readonly #ends: (() => void)[] = [];
   /** Ids that somebody left since the last `publish`. */
@@ -67,6 +76,7 @@ export class Replicator {
     this.#options = options;
     const { origin, clock } = options;
     this.own = new OwnOrigin(origin, clock, (batch) => this.#send("delta", batch));
+    this.pulls = new PeerPulls({ ...options, peers: this.peers });
   }
 
   start(): void {
@@ -77,10 +87,17 @@ export class Replicator {
     };
     hear(subjects.all("delta"), (message) => this.#hear(message));
     hear(subjects.all("hb"), (message) => this.#hear(message));
+    hear(subjects.all("ctl"), (message) => this.#hear(message));
     hear(subjects.of("pull", origin.replicaId), (message) => this.#answer(message));
-    this.#ends.push(bus.onState(({ kind }) => kind === "connected" && this.#reconnected()));
+    this.#ends.push(bus.onState(({ kind }) => kind === "connected" && this.#connected()));
+    if (bus.state.isConnected) this.#connected();
     this.#repeat(HEARTBEAT_MS, () => this.#beat());
-    this.#repeat(TICK_MS, () => this.#tick());
+    this.#repeat(TICK_MS, () => this.pulls.tick());
+  }
+
+  /** Says goodbye: whoever hears it waits for nobody of ours. */
+  leave(): void {
+    this.#send("ctl", { type: "control", origin: this.own.log.origin, kind: "leave" });
   }
 
   stop(): void {
@@ -109,28 +126,45 @@ export class Replicator {
     this.own.publish();
   }
 
-  /** True when nothing of a replica that is heard is known to be missing. */
-  get isSynced(): boolean {
-    return [...this.peers.values()].every((peer) => peer.copy.isSynced || !this.#isHeard(peer));
+  /** How far this replica has heard each origin, itself included. */
+  positions(): OriginPosition[] {
+    const { origin, seq } = this.own.log;
+    const positions = [{ ...origin, sequence: seq }];
+    for (const { copy } of this.peers.values()) {
+      if (copy.set !== undefined) positions.push({ ...copy.origin, sequence: copy.seq });
+    }
+    return positions;
+  }
+
+  /** Nothing of it is served, and it is gone: what its copy holds would only come back to life. */
+  forget(replicaId: string): void {
+    this.peers.get(replicaId)?.copy.close();
+    this.peers.delete(replicaId);
   }
 
   #hear({ payload }: BusMessage): void {
     const message = this.#options.codec.decode(payload);
-    const isKnown = message?.type === "delta" || message?.type === "heartbeat";
-    if (!isKnown) {
+    if (message === undefined || message.type.startsWith("pull")) {
       this.garbageCount++;
       return;
     }
-    if (message.origin.replicaId === this.#options.origin.replicaId) return;
+    if (message.type === "heartbeat" || message.type === "control") this.#options.heard(message);
+    if (message.type === "heartbeat" || message.type === "delta") this.#take(message);
+  }
+
+  #take(message: DeltaBatch | Heartbeat): void {
+    const { replicaId } = message.origin;
+    if (replicaId === this.#options.origin.replicaId) return;
+    const peer = this.#peer(replicaId);
+    if (peer === undefined) return;
     const nowMs = this.#options.clock.nowMs();
-    const peer = this.#peer(message.origin.replicaId);
     peer.heardAtMs = nowMs;
     if (message.type === "heartbeat") peer.lastBeat = message;
     const effects =
       message.type === "delta"
         ? peer.copy.batch(message, nowMs)
         : peer.copy.heartbeat(message, nowMs);
-    this.#pull(peer, effects);
+    this.pulls.send(peer, effects);
   }
 
   #answer(message: BusMessage): void {
@@ -145,24 +179,22 @@ export class Replicator {
   }
 
   #sourceOf({ origin }: PullRequest): PullSource | undefined {
+    // Also those of others: whoever was cut off must hear of every end.
+    const fences = () => this.#options.registry.fences.all().map(removalEntry);
     if (origin.replicaId !== this.#options.origin.replicaId) {
       const copy = this.peers.get(origin.replicaId)?.copy;
-      const set = copy?.set;
-      return copy && set && { origin: copy.origin, seq: copy.seq, set };
+      return copy?.set && { origin: copy.origin, seq: copy.seq, set: copy.set, fences };
     }
     const { log } = this.own;
-    const { fences } = this.#options.registry;
     return {
-      ...{ origin: log.origin, seq: log.seq, set: log.set },
+      ...{ origin: log.origin, seq: log.seq, set: log.set, fences },
       since: (fromSeq) => log.since(fromSeq),
-      // Also those of others: whoever was cut off must hear of every end.
-      fences: () => fences.all().map(removalEntry),
     };
   }
 
-  #peer(replicaId: string): PeerOrigin {
+  #peer(replicaId: string): PeerOrigin | undefined {
     const known = this.peers.get(replicaId);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.peers.size >= MAX_PEERS) return known;
     const { registry, clock, random, publish, origin } = this.#options;
     const vacated = (key: string) => void this.#vacated.add(key);
     const peer = new PeerOrigin(
@@ -171,65 +203,22 @@ export class Replicator {
       clock,
       { vacated, changed: publish },
       {
-        requester: origin.replicaId,
-        random,
-        slots: this.#slots,
-        serverOf: (wanted, attempt) => this.#serverOf(wanted, attempt),
+        ...{ requester: origin.replicaId, random, slots: this.pulls.slots },
+        serverOf: (wanted, attempt) => this.pulls.serverOf(wanted, attempt),
       },
     );
     this.peers.set(replicaId, peer);
     return peer;
   }
 
-  /** The origin itself, then in turn those that hold a copy of that epoch. */
-  #serverOf(wanted: Origin, attempt: number): string | undefined {
-    const isHolding = ({ lastBeat }: PeerOrigin) =>
-      lastBeat?.applied.some(
-        ({ replicaId, epoch }) => replicaId === wanted.replicaId && epoch === wanted.epoch,
-      ) === true;
-    const candidates: string[] = [];
-    for (const [replicaId, peer] of this.peers) {
-      if (!this.#isHeard(peer)) continue;
-      if (replicaId === wanted.replicaId) candidates.unshift(replicaId);
-      else if (isHolding(peer)) candidates.push(replicaId);
-    }
-    return candidates[attempt % Math.max(1, candidates.length)];
-  }
-
-  #pull(peer: PeerOrigin, effects: readonly PullEffect[]): void {
-    const { bus, codec, subjects, clock } = this.#options;
-    for (const { server, request } of effects) {
-      const subject = subjects.of("pull", server);
-      bus
-        .request(subject, codec.encode(request), PULL_TIMEOUT_MS)
-        .then((payload) => {
-          const chunk = codec.decode(payload);
-          if (chunk?.type === "pull-chunk")
-            this.#pull(peer, peer.copy.pullReply(chunk, clock.nowMs()));
-          else this.#pull(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
-        })
-        .catch((error: unknown) => this.#pullFailed(peer, request, error));
-    }
-  }
-
-  #pullFailed(peer: PeerOrigin, request: PullRequest, error: unknown): void {
-    const { log, clock } = this.#options;
-    // A chunk that is late is asked for again; what nobody can answer is not waited for.
-    if (error instanceof BusRequestError && error.reason === "timeout") return;
-    if (!(error instanceof BusRequestError))
-      log.error({ err: error, origin: request.origin }, "a pull failed");
-    this.#pull(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
-  }
-
-  #tick(): void {
-    const nowMs = this.#options.clock.nowMs();
-    const count = [...this.peers.values()].filter((peer) => this.#isHeard(peer)).length + 1;
-    for (const peer of this.peers.values()) this.#pull(peer, peer.copy.tick(nowMs, count));
-  }
-
-  #reconnected(): void {
-    const nowMs = this.#options.clock.nowMs();
-    for (const { copy } of this.peers.values()) copy.reconnected(nowMs);
+  /** What was said meanwhile is lost, and another server may carry less. */
+  #connected(): void {
+    const { maxPayloadBytes } = this.#options.bus.state;
+    const room = maxPayloadBytes > 0 ? maxPayloadBytes - ENVELOPE_BYTES : Number.POSITIVE_INFINITY;
+    const maxBytes = Math.min(DEFAULT_BATCH_LIMITS.maxBytes, room);
+    this.own.log.limits = { ...DEFAULT_BATCH_LIMITS, maxBytes };
+    this.#server.maxChunkBytes = Math.min(DEFAULT_CHUNK_BYTES, room);
+    this.pulls.reconnected();
     this.#beat();
   }
 
@@ -255,11 +244,7 @@ export class Replicator {
     }));
   }
 
-  #isHeard({ heardAtMs }: PeerOrigin): boolean {
-    return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
-  }
-
-  #send(kind: "delta" | "hb", message: ReplicationMessage): void {
+  #send(kind: SubjectKind, message: ReplicationMessage): void {
     const { bus, codec, subjects, origin } = this.#options;
     bus.publish(subjects.of(kind, origin.replicaId), codec.encode(message));
   }

@@ -1,0 +1,118 @@
+import type { Origin } from "../../../core/replication/entry.ts";
+import type { MemberView } from "../../../core/replication/member.ts";
+import { Membership, type MembershipChange } from "../../../core/replication/membership.ts";
+import type { Control, Heartbeat } from "../../../core/replication/messages.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { ReplicaAddress } from "../../../ports/destination.ts";
+import type { Log } from "../../../ports/log.ts";
+
+/** What follows from news of the members. */
+export interface MemberEvents {
+  /** Nobody keeps its registrations: it is dead, or has said goodbye. */
+  gone(replicaId: string, reason: "dead" | "left"): void;
+  /** A replica that was gone is heard again, in the same life. */
+  returned(replicaId: string): void;
+  /** A replica joined whose answers are complete. @param liveCount it and this one included. */
+  ready(liveCount: number): void;
+  /** Another process has our id, and is newer: this one must stop. */
+  fenced(reason: string): void;
+  /** Out of contact for so long that ends may have been missed for good. */
+  stale(): void;
+  /** This process stood still, or heard too few others: who seems silent may have spoken meanwhile. */
+  renewed(): void;
+}
+
+/** The other replicas: who lives, who is told of, and what follows when that changes. */
+export class ClusterMembers {
+  readonly membership: Membership;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: MemberEvents;
+  /** Lives that were settled when they were last heard. */
+  readonly #ready = new Map<string, number>();
+
+  constructor(self: Origin, clock: Clock, log: Log, events: MemberEvents) {
+    this.membership = new Membership(self, clock.nowMs());
+    this.#clock = clock;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  list(): MemberView[] {
+    return this.membership.members(this.#clock.nowMs());
+  }
+
+  /** Where clients reach the others. Who goes, or cannot be reached, is not told of. */
+  addresses(): ReplicaAddress[] {
+    return this.list()
+      .filter(({ state, flags, address }) => state === "alive" && !flags.isLeaving && address)
+      .map(({ origin: { replicaId }, address }) => ({ replicaId, address }));
+  }
+
+  heard(heartbeat: Heartbeat): void {
+    const { replicaId, epoch } = heartbeat.origin;
+    this.#apply(this.membership.heard(heartbeat, this.#clock.nowMs(), this.#clock.wallMs()));
+    if (!heartbeat.flags.isSettled || this.#ready.get(replicaId) === epoch) return;
+    this.#ready.set(replicaId, epoch);
+    this.#events.ready(this.membership.liveIds().length);
+  }
+
+  left(control: Control): void {
+    this.#apply(this.membership.left(control));
+  }
+
+  busChanged(isConnected: boolean): void {
+    this.#apply(this.membership.busChanged(isConnected, this.#clock.nowMs()));
+  }
+
+  tick(): void {
+    this.#apply(this.membership.tick(this.#clock.nowMs()));
+  }
+
+  #apply(changes: readonly MembershipChange[]): void {
+    for (const change of changes) {
+      this.#say(change);
+      this.#follow(change);
+    }
+  }
+
+  #follow(change: MembershipChange): void {
+    const { kind } = change;
+    if (kind === "dead" || kind === "left") {
+      this.#ready.delete(change.member.replicaId);
+      this.#events.gone(change.member.replicaId, kind);
+    } else if (kind === "joined") this.#events.returned(change.member.replicaId);
+    else if (kind === "fenced") this.#events.fenced(FENCED);
+    else if (kind === "stale") this.#events.stale();
+    else if (kind === "paused" || kind === "connected") this.#events.renewed();
+  }
+
+  #say(change: MembershipChange): void {
+    const fields = "member" in change ? change.member : { change: change.kind };
+    const [level, text] = NEWS[change.kind];
+    this.#log[level](fields, text);
+  }
+}
+
+const FENCED =
+  "another process runs with this replica's id and is newer; this one stops. Give each replica an id of its own with --replica-id";
+
+const NEWS: Readonly<
+  Record<MembershipChange["kind"], readonly ["info" | "warn" | "error", string]>
+> = {
+  joined: ["info", "a replica joined"],
+  restarted: ["info", "a replica restarted"],
+  suspect: ["warn", "a replica is silent; its instances stay as they are"],
+  alive: ["info", "a replica is heard again"],
+  dead: ["warn", "a replica is gone; its instances stay until their clients attach elsewhere"],
+  left: ["info", "a replica said goodbye"],
+  fenced: ["error", FENCED],
+  duplicate: [
+    "error",
+    "another process runs with this replica's id; it is older and will stop. Give each replica an id of its own with --replica-id",
+  ],
+  isolated: ["warn", "this replica hears too few others: it judges nobody until that ends"],
+  connected: ["info", "this replica hears enough others again"],
+  stale: ["warn", "out of contact for over half an hour: what others own is loaded anew"],
+  paused: ["warn", "this process stood still: everybody else gets new time"],
+};

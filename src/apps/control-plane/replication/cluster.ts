@@ -1,0 +1,157 @@
+import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import type { Random } from "../../../core/model/random.ts";
+import { rearmAll } from "../../../core/registry/expiry.ts";
+import type { MemberView } from "../../../core/replication/member.ts";
+import { MEMBERSHIP_TICK_MS } from "../../../core/replication/membership.ts";
+import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
+import type { Bus } from "../../../ports/bus.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { ReplicaAddress } from "../../../ports/destination.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
+import type { RegistryReplica } from "../registry-replica.ts";
+import type { StreamTurnover } from "../stream-turnover.ts";
+import { CaughtUp } from "./caught-up.ts";
+import { ClusterMembers } from "./cluster-members.ts";
+import { HEARTBEAT_MS, Replicator } from "./replicator.ts";
+
+/** Whoever is there has been heard by then. */
+const HEARD_WITHIN_MS = 2 * HEARTBEAT_MS;
+
+/** So long a start waits for a bus that does not answer: then this replica is alone, and serves what it has. */
+const WAIT_FOR_BUS_MS = 10_000;
+
+/** What a replica needs to speak to its peers. */
+export interface ClusterOptions {
+  readonly bus: Bus;
+  readonly codec: ReplicationCodec;
+  readonly subjects: ClusterSubjects;
+  /** Where agents and clients reach this replica, `host:port`; `""` when nobody said. */
+  readonly address: string;
+  readonly random: Random;
+}
+
+/** What the cluster is told of the program that is one of it. */
+export interface ClusterSurroundings {
+  readonly replica: RegistryReplica;
+  readonly turnover: StreamTurnover;
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly epoch: number;
+  readonly isSettled: () => boolean;
+  readonly isDraining: () => boolean;
+  /** Another process has this replica's id and is newer. */
+  readonly fenced: (reason: string) => void;
+}
+
+/** The replicas that share their records, as one of them sees them. */
+export class Cluster {
+  readonly replicator: Replicator;
+  readonly members: ClusterMembers;
+  readonly #options: ClusterOptions;
+  readonly #around: ClusterSurroundings;
+  readonly #caughtUp: CaughtUp;
+  readonly #ends: (() => void)[] = [];
+  #startedAtMs = 0;
+
+  /** Before anything is registered or restored: what was written earlier would never be told. */
+  constructor(options: ClusterOptions, around: ClusterSurroundings) {
+    this.#options = options;
+    this.#around = around;
+    const { replica, clock, log, epoch, turnover } = around;
+    const self = { replicaId: replica.replicaId, epoch };
+    this.members = new ClusterMembers(self, clock, log, {
+      gone: () => undefined,
+      returned: () => undefined,
+      ready: (liveCount) => void turnover.rebalance(1 / liveCount),
+      fenced: around.fenced,
+      stale: () => undefined,
+      renewed: () => rearmAll(replica.registry, clock.nowMs()),
+    });
+    this.replicator = new Replicator({
+      ...options,
+      ...{ softwareVersion: around.softwareVersion, clock, log },
+      origin: self,
+      registry: replica.registry,
+      publish: () => replica.publish(),
+      flags: () => ({
+        isLeaving: around.isDraining(),
+        isIsolated: this.members.membership.isIsolated,
+        isSettled: around.isSettled(),
+      }),
+      heard: (message) => {
+        if (message.type === "heartbeat") this.members.heard(message);
+        else this.members.left(message);
+      },
+    });
+    this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen));
+    replica.useReplication(this.replicator);
+  }
+
+  start(): void {
+    const { bus } = this.#options;
+    this.#startedAtMs = this.#around.clock.nowMs();
+    this.members.busChanged(bus.state.isConnected);
+    this.#ends.push(
+      bus.onState(({ kind }) => {
+        if (kind !== "problem") this.members.busChanged(kind === "connected");
+      }),
+    );
+    this.replicator.start();
+    this.#scheduleTick();
+  }
+
+  /** @param isGoodbye its clients were handed over: nobody need wait for it. */
+  stop(isGoodbye: boolean): void {
+    if (isGoodbye) this.replicator.leave();
+    for (const end of this.#ends) end();
+    this.replicator.stop();
+  }
+
+  /** True when nothing of a replica that is heard is missing, and everybody had time to be heard. */
+  get isSynced(): boolean {
+    const { isConnected, sinceMs } = this.#options.bus.state;
+    const nowMs = this.#around.clock.nowMs();
+    if (!isConnected) return nowMs - this.#startedAtMs >= WAIT_FOR_BUS_MS;
+    return nowMs - sinceMs >= HEARD_WITHIN_MS && this.replicator.pulls.isSynced;
+  }
+
+  /** Where clients reach the replicas, this one first; nothing of those that did not say. */
+  addresses(): ReplicaAddress[] {
+    const { address } = this.#options;
+    const others = this.members.addresses();
+    if (address === "") return others;
+    return [{ replicaId: this.#around.replica.replicaId, address }, ...others];
+  }
+
+  positions(): OriginPosition[] {
+    return this.replicator.positions();
+  }
+
+  whenCaughtUp(seen: readonly OriginPosition[], timeoutMs: number): Promise<boolean> {
+    return this.#caughtUp.wait(seen, timeoutMs);
+  }
+
+  list(): MemberView[] {
+    return this.members.list();
+  }
+
+  #hasHeard({ replicaId, epoch, sequence }: OriginPosition): boolean {
+    // Our own earlier lives are over; of this one nobody has seen more than we said.
+    if (replicaId === this.#around.replica.replicaId) return true;
+    const copy = this.replicator.peers.get(replicaId)?.copy;
+    if (copy === undefined) return this.isSynced;
+    const { origin, seq } = copy;
+    return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
+  }
+
+  #scheduleTick(): void {
+    const cancel = this.#around.clock.after(MEMBERSHIP_TICK_MS, () => {
+      this.#ends.splice(this.#ends.indexOf(cancel), 1);
+      this.#scheduleTick();
+      this.members.tick();
+    });
+    this.#ends.push(cancel);
+  }
+}

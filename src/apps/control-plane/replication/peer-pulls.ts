@@ -1,0 +1,105 @@
+import { BusRequestError } from "../../../core/replication/bus-request-error.ts";
+import type { Origin } from "../../../core/replication/entry.ts";
+import type { PullRequest } from "../../../core/replication/messages.ts";
+import type { PullEffect } from "../../../core/replication/origin-pulls.ts";
+import { PullSlots } from "../../../core/replication/pull-slots.ts";
+import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
+import type { Bus } from "../../../ports/bus.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
+import type { PeerOrigin } from "./peer-origin.ts";
+
+/** Above a round trip with a chunk; the session asks again by itself. */
+const PULL_TIMEOUT_MS = 2_000;
+
+/** After so much silence a replica is asked for nothing: others hold copies. */
+const SILENT_MS = 5_000;
+
+export interface PeerPullsOptions {
+  readonly bus: Bus;
+  readonly codec: ReplicationCodec;
+  readonly subjects: ClusterSubjects;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly peers: ReadonlyMap<string, PeerOrigin>;
+}
+
+/** Asks peers for what of their records is missing here. */
+export class PeerPulls {
+  /** Shared by all copies: a replica that comes back asks two at once. */
+  readonly slots = new PullSlots();
+  readonly #options: PeerPullsOptions;
+
+  constructor(options: PeerPullsOptions) {
+    this.#options = options;
+  }
+
+  /** True when nothing of a replica that is heard is known to be missing. */
+  get isSynced(): boolean {
+    return [...this.#options.peers.values()].every(
+      (peer) => peer.copy.isSynced || !this.#isHeard(peer),
+    );
+  }
+
+  tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    const peers = [...this.#options.peers.values()];
+    const count = peers.filter((peer) => this.#isHeard(peer)).length + 1;
+    for (const peer of peers) this.send(peer, peer.copy.tick(nowMs, count));
+  }
+
+  /** The bus came back: what was said meanwhile is lost. */
+  reconnected(): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const { copy } of this.#options.peers.values()) copy.reconnected(nowMs);
+  }
+
+  send(peer: PeerOrigin, effects: readonly PullEffect[]): void {
+    const { bus, codec, subjects, clock } = this.#options;
+    for (const { server, request } of effects) {
+      const subject = subjects.of("pull", server);
+      bus
+        .request(subject, codec.encode(request), PULL_TIMEOUT_MS)
+        .then((payload) => {
+          const chunk = codec.decode(payload);
+          if (chunk?.type === "pull-chunk")
+            this.send(peer, peer.copy.pullReply(chunk, clock.nowMs()));
+          else this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
+        })
+        .catch((error: unknown) => this.#failed(peer, request, error));
+    }
+  }
+
+  /** The origin itself, then in turn those whose copy of that epoch is not behind ours. */
+  serverOf(wanted: Origin, attempt: number): string | undefined {
+    const { peers } = this.#options;
+    const ours = peers.get(wanted.replicaId)?.copy;
+    const neededSeq = ours?.origin.epoch === wanted.epoch ? ours.seq : 0;
+    const isHolding = ({ lastBeat }: PeerOrigin) =>
+      lastBeat?.applied.some(
+        ({ replicaId, epoch, seq }) =>
+          replicaId === wanted.replicaId && epoch === wanted.epoch && seq >= neededSeq,
+      ) === true;
+    const candidates: string[] = [];
+    for (const [replicaId, peer] of peers) {
+      if (!this.#isHeard(peer)) continue;
+      if (replicaId === wanted.replicaId) candidates.unshift(replicaId);
+      else if (isHolding(peer)) candidates.push(replicaId);
+    }
+    return candidates[attempt % Math.max(1, candidates.length)];
+  }
+
+  #failed(peer: PeerOrigin, request: PullRequest, error: unknown): void {
+    const { log, clock } = this.#options;
+    // A chunk that is late is asked for again; what nobody can answer is not waited for.
+    if (error instanceof BusRequestError && error.reason === "timeout") return;
+    if (!(error instanceof BusRequestError))
+      log.error({ err: error, origin: request.origin }, "a pull failed");
+    this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
+  }
+
+  #isHeard({ heardAtMs }: PeerOrigin): boolean {
+    return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
+  }
+}
