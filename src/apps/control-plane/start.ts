@@ -112,7 +112,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     () => cluster?.isSynced ?? true,
   );
   const admin = new AdminViews({
-    ...{ clock, replica, hub, watches, guard, startedAtMs, policies },
+    ...{ clock, replica, hub, watches, guard, startedAtMs, policies, cluster: cluster?.view },
     host: options.host,
     isDraining: () => isDraining,
     softwareVersion: options.softwareVersion,

@@ -13,8 +13,11 @@ const VERSION = "v1";
 /** Reserved: with more than one, a replica could hold a part of all records. */
 export const ONLY_SHARD = "0";
 
-/** `delta`: batches of changes. `hb`: heartbeats. `pull`: requests to an origin. `ctl`: leave, adopt. */
-export type SubjectKind = "delta" | "hb" | "pull" | "ctl";
+/**
+ * `delta`: batches of changes. `hb`: heartbeats. `pull`: requests for what an origin owns. `ctl`: leave.
+ * `call`: requests to a replica, for what only it can do or knows.
+ */
+export type SubjectKind = "delta" | "hb" | "pull" | "ctl" | "call";
 
 const SUBJECT = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const PATTERN = /^([A-Za-z0-9_-]+|\*)(\.([A-Za-z0-9_-]+|\*))*(\.>)?$/;
@@ -71,12 +74,13 @@ export class ClusterSubjects {
       );
     }
     this.cluster = cluster;
+    this.cluster = cluster;
     this.#prefix = `weir.${cluster}.${VERSION}.${ONLY_SHARD}`;
     this.inboxPrefix = `weir.${cluster}.inbox`;
     this.everything = `weir.${cluster}.>`;
   }
 
-  /** What `origin` publishes of a kind, or for `pull` listens to. */
+  /** What `origin` publishes of a kind, or for `pull` and `call` listens to. */
   of(kind: SubjectKind, origin: string): string {
     return `${this.#prefix}.${kind}.${originToken(origin)}`;
   }

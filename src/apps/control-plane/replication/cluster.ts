@@ -13,6 +13,7 @@ import type { RegistryReplica } from "../registry-replica.ts";
 import type { StreamTurnover } from "../stream-turnover.ts";
 import { CaughtUp } from "./caught-up.ts";
 import { ClusterMembers } from "./cluster-members.ts";
+import { ClusterViews } from "./cluster-views.ts";
 import { HEARTBEAT_MS, Replicator } from "./replicator.ts";
 
 /** Whoever is there has been heard by then. */
@@ -49,6 +50,8 @@ export interface ClusterSurroundings {
 export class Cluster {
   readonly replicator: Replicator;
   readonly members: ClusterMembers;
+  /** For operators. */
+  readonly view: ClusterViews;
   readonly #options: ClusterOptions;
   readonly #around: ClusterSurroundings;
   readonly #caughtUp: CaughtUp;
@@ -69,21 +72,30 @@ export class Cluster {
       stale: () => undefined,
       renewed: () => rearmAll(replica.registry, clock.nowMs()),
     });
+    const { softwareVersion } = around;
+    const flags = () => ({
+      isLeaving: around.isDraining(),
+      isIsolated: this.members.membership.isIsolated,
+      isSettled: around.isSettled(),
+    });
     this.replicator = new Replicator({
       ...options,
-      ...{ softwareVersion: around.softwareVersion, clock, log },
+      ...{ softwareVersion, clock, log, flags },
       origin: self,
       registry: replica.registry,
       publish: () => replica.publish(),
-      flags: () => ({
-        isLeaving: around.isDraining(),
-        isIsolated: this.members.membership.isIsolated,
-        isSettled: around.isSettled(),
-      }),
       heard: (message) => {
         if (message.type === "heartbeat") this.members.heard(message);
         else this.members.left(message);
       },
+    });
+    this.view = new ClusterViews({
+      ...options,
+      ...{ softwareVersion, flags, replicator: this.replicator },
+      name: options.subjects.cluster,
+      members: () => this.list(),
+      isSynced: () => this.isSynced,
+      identity: () => this.members.membership.identity(clock.nowMs()),
     });
     this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen));
     replica.useReplication(this.replicator);
