@@ -97,6 +97,7 @@ export type PendingReason =
   | "disconnected"
   | "not-settled"
   | "last-endpoint"
+  | "replica-unreachable"
   | "unknown";
 
 export interface PendingDrain {

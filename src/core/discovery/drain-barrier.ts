@@ -9,7 +9,8 @@ export type PendingKind =
   | "in-flight"
   | "disconnected"
   | "not-settled"
-  | "last-endpoint";
+  | "last-endpoint"
+  | "replica-unreachable";
 
 /** Who holds a drain up, and why. */
 export interface PendingAgent {

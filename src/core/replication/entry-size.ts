@@ -2,7 +2,7 @@ import type { ReceivedEntry, RecordEntry } from "./entry.ts";
 
 /** Tags, lengths and numbers of a record without its texts. */
 const RECORD_BYTES = 160;
-const REMOVAL_BYTES = 80;
+const REMOVAL_BYTES = 96;
 /** Tags, lengths and number of one port; tags and lengths of one label. */
 const PORT_BYTES = 16;
 const LABEL_BYTES = 12;

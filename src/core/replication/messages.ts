@@ -1,8 +1,16 @@
 import type { Digest } from "../model/digest.ts";
+import type { Call, CallReply } from "./calls.ts";
 import type { Origin, ReceivedEntry } from "./entry.ts";
 
 /** What replicas say to each other; `io/wire` turns these into bytes and back. */
-export type ReplicationMessage = DeltaBatch | Heartbeat | PullRequest | PullChunk | Control;
+export type ReplicationMessage =
+  | DeltaBatch
+  | Heartbeat
+  | PullRequest
+  | PullChunk
+  | Control
+  | Call
+  | CallReply;
 
 /** Changes of one origin. Each entry counts one in the sequence: `entries` has `seq - prevSeq`. */
 export interface DeltaBatch {

@@ -12,7 +12,6 @@ import {
   DrainOutcome,
   type DrainResponse,
   type InstanceView,
-  PendingReason as ReasonCode,
   type RegisterResponse,
 } from "../../gen/weir/v1/registry.ts";
 import type { Service } from "../../gen/weir/v1/types.ts";
@@ -21,7 +20,6 @@ import type {
   DrainReport,
   InstanceListing,
   LeaseGrant,
-  PendingReason,
   ServerState,
   ServiceSummary,
 } from "../../ports/control-plane-api.ts";
@@ -30,6 +28,7 @@ import { durationToMs } from "../wire/duration.ts";
 import { endpointStateFromWire } from "../wire/endpoint.ts";
 import { defaultsUnchecked, instanceUnchecked } from "../wire/instance.ts";
 import { localityFromWire, protocolFromWire } from "../wire/parts.ts";
+import { pendingReasonFromWire } from "../wire/pending-reason.ts";
 import { policyStoreFromWire } from "./policy-store-state.ts";
 
 /** Answers of the API in the port's words. What a newer server says is shown as `unknown`. */
@@ -80,7 +79,7 @@ export function drainReport(response: DrainResponse): DrainReport {
     outcome: drainOutcome(response.outcome),
     pending: response.pending.map(({ agentId, reason, detail }) => ({
       agentId,
-      reason: PENDING_REASONS[reason] ?? "unknown",
+      reason: pendingReasonFromWire(reason) ?? "unknown",
       detail,
     })),
     waitedMs: durationToMs(response.waited) ?? 0,
@@ -93,14 +92,6 @@ function drainOutcome(outcome: DrainOutcome): DrainReport["outcome"] {
   if (outcome === DrainOutcome.DRAIN_OUTCOME_DEADLINE) return "deadline";
   throw new MeshError("PROTOCOL_VIOLATION", `drain outcome ${outcome} is not known here`);
 }
-
-const PENDING_REASONS: Readonly<Partial<Record<ReasonCode, PendingReason>>> = {
-  [ReasonCode.PENDING_REASON_NOT_ACKNOWLEDGED]: "not-acknowledged",
-  [ReasonCode.PENDING_REASON_IN_FLIGHT]: "in-flight",
-  [ReasonCode.PENDING_REASON_DISCONNECTED]: "disconnected",
-  [ReasonCode.PENDING_REASON_NOT_SETTLED]: "not-settled",
-  [ReasonCode.PENDING_REASON_LAST_ENDPOINT]: "last-endpoint",
-};
 
 const AGENT_STATES: Readonly<Partial<Record<AgentState, AgentSummary["state"]>>> = {
   [AgentState.AGENT_STATE_SYNCED]: "synced",

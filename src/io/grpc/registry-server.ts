@@ -1,5 +1,4 @@
 import type { handleUnaryCall } from "@grpc/grpc-js";
-import type { PendingKind } from "../../core/discovery/drain-barrier.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { splitServiceKey } from "../../core/model/names.ts";
 import { hlcWallMs } from "../../core/registry/hlc.ts";
@@ -9,7 +8,6 @@ import {
   DrainOutcome,
   type InstanceView,
   LeaseResult,
-  PendingReason,
   type RegistryServiceServer,
 } from "../../gen/weir/v1/registry.ts";
 import type { Service } from "../../gen/weir/v1/types.ts";
@@ -19,6 +17,7 @@ import type { DrainResult, RegistryService } from "../../ports/registry-service.
 import { durationToMs, msToDuration } from "../wire/duration.ts";
 import { endpointStateToWire } from "../wire/endpoint.ts";
 import { defaultsToWire, instanceToWire } from "../wire/instance.ts";
+import { pendingReasonToWire } from "../wire/pending-reason.ts";
 import { encodeRegistered } from "../wire/registered-writer.ts";
 import { attachHandler } from "./attach-handler.ts";
 import { authorize } from "./authorize.ts";
@@ -119,14 +118,6 @@ const LEASE_RESULT: Readonly<Record<CoreLeaseResult, LeaseResult>> = {
   superseded: LeaseResult.LEASE_RESULT_SUPERSEDED,
 };
 
-const PENDING_REASON: Readonly<Record<PendingKind, PendingReason>> = {
-  "not-acknowledged": PendingReason.PENDING_REASON_NOT_ACKNOWLEDGED,
-  "in-flight": PendingReason.PENDING_REASON_IN_FLIGHT,
-  disconnected: PendingReason.PENDING_REASON_DISCONNECTED,
-  "not-settled": PendingReason.PENDING_REASON_NOT_SETTLED,
-  "last-endpoint": PendingReason.PENDING_REASON_LAST_ENDPOINT,
-};
-
 function drainToWire(result: DrainResult) {
   return {
     outcome:
@@ -135,7 +126,7 @@ function drainToWire(result: DrainResult) {
         : DrainOutcome.DRAIN_OUTCOME_DEADLINE,
     pending: result.pending.map(({ agentId, kind, detail }) => ({
       agentId,
-      reason: PENDING_REASON[kind],
+      reason: pendingReasonToWire(kind),
       detail,
     })),
     waited: msToDuration(result.waitedMs),

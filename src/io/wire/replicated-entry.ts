@@ -98,12 +98,16 @@ function removalToWire(fence: Fence): RemovalMessage {
     generation: fence.kind === "generation" ? BigInt(fence.generation) : undefined,
     hlc: BigInt(fence.hlc),
     reason: removalReasonToWire(fence.reason),
+    operatorRevision: fence.operator && BigInt(fence.operator.revision),
+    draining: fence.operator?.isDraining ?? false,
   };
 }
 
 function fenceFrom(message: RemovalMessage): Fence {
   const { namespace, service, instanceId, registrationId, generation } = message;
   checkNames(namespace, service, instanceId, registrationId);
+  const { operatorRevision, draining: isDraining } = message;
+  const revision = wholeNumber(operatorRevision ?? 0n, "operator_revision");
   return {
     serviceKey: serviceKey(namespace, service),
     instanceId: instanceId as InstanceId,
@@ -112,6 +116,7 @@ function fenceFrom(message: RemovalMessage): Fence {
     generation: wholeNumber(generation ?? 0n, "generation"),
     hlc: wholeNumber(message.hlc, "hlc"),
     reason: removalReasonFromWire(message.reason),
+    ...(operatorRevision !== undefined && { operator: { revision, isDraining } }),
   };
 }
 

@@ -1,8 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anInstance } from "../../../test/support/builders.ts";
+import { aLease, anInstance } from "../../../test/support/builders.ts";
 import { aHeartbeat, aRecord, aRemoval } from "../../../test/support/replication.ts";
-import { type ReceivedEntry, recordEntry } from "../../core/replication/entry.ts";
+import type { PendingAgent, PendingKind } from "../../core/discovery/drain-barrier.ts";
+import type { InstanceId, RegistrationId, ServiceKey } from "../../core/model/names.ts";
+import type { Answer, Ask } from "../../core/replication/calls.ts";
+import {
+  type ReceivedEntry,
+  type RemovalEntry,
+  recordEntry,
+  removalEntry,
+} from "../../core/replication/entry.ts";
 import { entryBytesAtMost } from "../../core/replication/entry-size.ts";
 import type { DeltaBatch, ReplicationMessage } from "../../core/replication/messages.ts";
 import { OriginLog } from "../../core/replication/origin-log.ts";
@@ -13,6 +21,21 @@ import { decodeReplication, MESSAGE_OVERHEAD_BYTES, ReplicationWire } from "./re
 
 const ORIGIN = { replicaId: "a", epoch: 1_700_000_000_000 };
 const wire = new ReplicationWire("prod");
+
+const KINDS: readonly PendingKind[] = [
+  "not-acknowledged",
+  "in-flight",
+  "disconnected",
+  "not-settled",
+  "last-endpoint",
+  "replica-unreachable",
+];
+
+/** What operators decided of a process whose lease ran out. */
+function aDrainedEnd(): RemovalEntry {
+  const { fence } = aRemoval("d", "r-d", 4);
+  return removalEntry({ ...fence, operator: { revision: 9, isDraining: true } });
+}
 
 /** Everything that a record can say, in the largest numbers and odd texts. */
 const rich = recordEntry({
@@ -56,7 +79,7 @@ const request = {
   chunk: 2,
 } as const;
 const messages: [string, ReplicationMessage][] = [
-  ["a batch", aBatch([rich, aRecord("b"), aRemoval("c"), aRemoval("c", "r-c", 0)])],
+  ["a batch", aBatch([rich, aRecord("b"), aRemoval("c"), aRemoval("c", "r-c", 0), aDrainedEnd()])],
   [
     "a heartbeat",
     aHeartbeat(new OriginLog(ORIGIN), {
@@ -80,7 +103,36 @@ const messages: [string, ReplicationMessage][] = [
     ],
   ),
   ["a goodbye", { type: "control", origin: ORIGIN, kind: "leave" }],
+  ...calls(),
 ];
+
+function calls(): [string, ReplicationMessage][] {
+  const lease = aLease("a", "r-a");
+  const question = { ...lease, registrationId: "r-a" as RegistrationId, operatorRevision: 3 };
+  const asks: Ask[] = [
+    { kind: "renew", leases: [lease, aLease("b")] },
+    { kind: "set-draining", lease, isDraining: true },
+    { kind: "set-draining", lease, isDraining: false },
+    { kind: "pending", question: { ...question, lostAgentIds: ["x", "y"] } },
+  ];
+  const pending: PendingAgent[] = KINDS.map((kind) => ({ agentId: "x", kind, detail: "why" }));
+  const answers: Answer[] = [
+    { kind: "renew", outcomes: ["done", "not-found", "superseded", "not-owner"] },
+    { kind: "set-draining", outcome: "done", operatorRevision: 2 ** 52 },
+    { kind: "pending", pending, moreCount: 7, agentCount: 9, backAgentIds: ["y"] },
+    { kind: "failure", message: "the disk is full" },
+  ];
+  return [
+    ...asks.map((ask): [string, ReplicationMessage] => [
+      `a call: ${ask.kind}`,
+      { type: "call", origin: ORIGIN, ask },
+    ]),
+    ...answers.map((answer): [string, ReplicationMessage] => [
+      `an answer: ${answer.kind}`,
+      { type: "call-reply", origin: ORIGIN, answer },
+    ]),
+  ];
+}
 
 describe("what replicas say", () => {
   test.each(messages)("%s arrives as it was sent", (_, message) => {
@@ -138,6 +190,20 @@ describe("what is refused", () => {
     expect(told).toEqual(["garbage"]);
   });
 
+  test("a call about nothing, and a drain without a registration", () => {
+    const nobody = { service: "default/Ö" as ServiceKey, instanceId: "a" as InstanceId };
+    const registrationId = "" as RegistrationId;
+    const question = { ...aLease("a"), registrationId, operatorRevision: 1, lostAgentIds: [] };
+    const bad: Ask[] = [
+      { kind: "renew", leases: [{ ...nobody, registrationId }] },
+      { kind: "pending", question },
+    ];
+    for (const ask of bad) {
+      const message = { type: "call", origin: ORIGIN, ask } as const;
+      expect(wire.decode(wire.encode(message))).toBeUndefined();
+    }
+  });
+
   test("a bucket that does not exist, and an origin without a name", () => {
     const bad: ReplicationMessage[] = [
       { ...request, want: { kind: "buckets", buckets: [256] } },
@@ -180,7 +246,10 @@ test("no message is larger than its entries' bounds and the overhead say", () =>
       isRemoval: fc.boolean(),
     })
     .map(({ key, value, ports, hlc, isRemoval }) => {
-      if (isRemoval) return aRemoval("some-id", "some-registration", hlc);
+      if (isRemoval) {
+        const { fence } = aRemoval("some-id", "some-registration", hlc);
+        return removalEntry({ ...fence, operator: { revision: hlc, isDraining: true } });
+      }
       return recordEntry({
         ...rich.record,
         firstRegisteredHlc: hlc,

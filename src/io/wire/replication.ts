@@ -15,6 +15,7 @@ import {
   type Heartbeat as HeartbeatMessage,
 } from "../../gen/weir/replication/v1/replication.ts";
 import { decodeEntry, encodeEntry } from "./replicated-entry.ts";
+import { callFromWire, callToWire, replyFromWire, replyToWire } from "./replication-calls.ts";
 import {
   chunkFromWire,
   chunkToWire,
@@ -108,6 +109,10 @@ function toWire(message: ReplicationMessage): Envelope["message"] {
         $case: "control",
         value: { origin: originToWire(message.origin), kind: ControlKind.CONTROL_KIND_LEAVE },
       };
+    case "call":
+      return { $case: "call", value: callToWire(message) };
+    case "call-reply":
+      return { $case: "callReply", value: replyToWire(message) };
   }
 }
 
@@ -123,6 +128,10 @@ function fromWire(message: NonNullable<Envelope["message"]>): ReplicationMessage
       return chunkFromWire(message.value);
     case "control":
       return controlFromWire(message.value);
+    case "call":
+      return callFromWire(message.value);
+    case "callReply":
+      return replyFromWire(message.value);
   }
 }
 

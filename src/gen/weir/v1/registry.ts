@@ -85,6 +85,8 @@ export const PendingReason = {
   PENDING_REASON_NOT_SETTLED: 4,
   /** PENDING_REASON_LAST_ENDPOINT - No other instance can take its requests, so agents still pick it. */
   PENDING_REASON_LAST_ENDPOINT: 5,
+  /** PENDING_REASON_REPLICA_UNREACHABLE - A replica does not answer, or has not heard of the drain: agents that are connected to it may still be sending. */
+  PENDING_REASON_REPLICA_UNREACHABLE: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -97,6 +99,7 @@ export namespace PendingReason {
   export type PENDING_REASON_DISCONNECTED = typeof PendingReason.PENDING_REASON_DISCONNECTED;
   export type PENDING_REASON_NOT_SETTLED = typeof PendingReason.PENDING_REASON_NOT_SETTLED;
   export type PENDING_REASON_LAST_ENDPOINT = typeof PendingReason.PENDING_REASON_LAST_ENDPOINT;
+  export type PENDING_REASON_REPLICA_UNREACHABLE = typeof PendingReason.PENDING_REASON_REPLICA_UNREACHABLE;
   export type UNRECOGNIZED = typeof PendingReason.UNRECOGNIZED;
 }
 
@@ -204,7 +207,7 @@ export interface DrainRequest {
 
 /** An agent that holds a drain up. */
 export interface PendingAgent {
-  /** The agent, or the replica with PENDING_REASON_NOT_SETTLED. */
+  /** The agent, or the replica that the reason is about. */
   agentId: string;
   /** Why. */
   reason: PendingReason;

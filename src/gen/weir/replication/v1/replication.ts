@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { PendingReason } from "../../v1/registry.ts";
 import { Instance, RemovalReason, ServiceDefaults } from "../../v1/types.ts";
 
 export const protobufPackage = "weir.replication.v1";
@@ -55,6 +56,32 @@ export namespace ControlKind {
   export type UNRECOGNIZED = typeof ControlKind.UNRECOGNIZED;
 }
 
+/** What a lease came to. */
+export const LeaseOutcome = {
+  /** LEASE_OUTCOME_UNSPECIFIED - Never sent. */
+  LEASE_OUTCOME_UNSPECIFIED: 0,
+  /** LEASE_OUTCOME_DONE - It was done. */
+  LEASE_OUTCOME_DONE: 1,
+  /** LEASE_OUTCOME_NOT_FOUND - Nobody holds it. */
+  LEASE_OUTCOME_NOT_FOUND: 2,
+  /** LEASE_OUTCOME_SUPERSEDED - Another process holds the id, or this one ended for good. */
+  LEASE_OUTCOME_SUPERSEDED: 3,
+  /** LEASE_OUTCOME_NOT_OWNER - Another replica keeps it by now. */
+  LEASE_OUTCOME_NOT_OWNER: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LeaseOutcome = typeof LeaseOutcome[keyof typeof LeaseOutcome];
+
+export namespace LeaseOutcome {
+  export type LEASE_OUTCOME_UNSPECIFIED = typeof LeaseOutcome.LEASE_OUTCOME_UNSPECIFIED;
+  export type LEASE_OUTCOME_DONE = typeof LeaseOutcome.LEASE_OUTCOME_DONE;
+  export type LEASE_OUTCOME_NOT_FOUND = typeof LeaseOutcome.LEASE_OUTCOME_NOT_FOUND;
+  export type LEASE_OUTCOME_SUPERSEDED = typeof LeaseOutcome.LEASE_OUTCOME_SUPERSEDED;
+  export type LEASE_OUTCOME_NOT_OWNER = typeof LeaseOutcome.LEASE_OUTCOME_NOT_OWNER;
+  export type UNRECOGNIZED = typeof LeaseOutcome.UNRECOGNIZED;
+}
+
 /** Every message on the bus is one of these. */
 export interface Envelope {
   /** The cluster that it belongs to; others ignore it. */
@@ -78,6 +105,12 @@ export interface Envelope {
     | //
     /** Something that is said once. */
     { $case: "control"; value: Control }
+    | //
+    /** Asks a replica to do something, or what only it knows. */
+    { $case: "call"; value: Call }
+    | //
+    /** Answers a call. */
+    { $case: "callReply"; value: CallReply }
     | undefined;
 }
 
@@ -158,6 +191,12 @@ export interface RemovalEntry {
   hlc: bigint;
   /** Why. */
   reason: RemovalReason;
+  /** Revision of the operator's part, which still holds when the process comes back; not set when nobody decided anything. */
+  operatorRevision?:
+    | bigint
+    | undefined;
+  /** Whether an operator drained it. */
+  draining: boolean;
 }
 
 /** Identifies a set of records without listing it. */
@@ -285,6 +324,131 @@ export interface Control {
   kind: ControlKind;
 }
 
+/** Asks one replica. Whoever does not know the kind does not answer. */
+export interface Call {
+  /** Who asks. */
+  origin:
+    | Origin
+    | undefined;
+  /** Exactly one. Whether the caller may ask for it was checked where the client asked. */
+  call:
+    | //
+    /** Renews leases of clients that reached another replica than the one that keeps them. */
+    { $case: "renew"; value: RenewCall }
+    | //
+    /** Drains an instance, or takes that back. */
+    { $case: "setDraining"; value: SetDrainingCall }
+    | //
+    /** Who of this replica's agents holds a drain up. */
+    { $case: "pending"; value: PendingCall }
+    | undefined;
+}
+
+/** Names a registration. */
+export interface LeaseName {
+  /** The tenant. */
+  namespace: string;
+  /** The service. */
+  service: string;
+  /** The instance. */
+  instanceId: string;
+  /** The process, or empty for whoever holds the id. */
+  registrationId: string;
+}
+
+/** Renews leases. */
+export interface RenewCall {
+  /** At most 500. */
+  leases: LeaseName[];
+}
+
+/** Drains, or takes a drain back. */
+export interface SetDrainingCall {
+  /** Which one. */
+  lease:
+    | LeaseName
+    | undefined;
+  /** What from now on. */
+  draining: boolean;
+}
+
+/** Asks for the agents of a replica that may still use a draining instance. */
+export interface PendingCall {
+  /** Which one, with its registration. */
+  lease:
+    | LeaseName
+    | undefined;
+  /** The operator's revision that drained it. */
+  operatorRevision: bigint;
+  /** Agents whose streams to other replicas broke, at most 1,000: is any of them back here? */
+  lostAgentIds: string[];
+}
+
+/** Answers a call. Kinds are those of calls. */
+export interface CallReply {
+  /** Who answers. */
+  origin:
+    | Origin
+    | undefined;
+  /** Exactly one. */
+  reply:
+    | //
+    /** One outcome for each lease, in order. */
+    { $case: "renew"; value: RenewReply }
+    | //
+    /** What became of it. */
+    { $case: "setDraining"; value: SetDrainingReply }
+    | //
+    /** Who is pending. */
+    { $case: "pending"; value: PendingReply }
+    | //
+    /** It could not be done. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
+}
+
+/** See RenewCall. */
+export interface RenewReply {
+  /** As many as leases. */
+  outcomes: LeaseOutcome[];
+}
+
+/** See SetDrainingCall. */
+export interface SetDrainingReply {
+  /** Whether it was done. */
+  outcome: LeaseOutcome;
+  /** The operator's revision after it. */
+  operatorRevision: bigint;
+}
+
+/** See PendingCall. */
+export interface PendingReply {
+  /** The first 1,000 that are pending. */
+  pending: PendingEntry[];
+  /** How many more there are. */
+  moreCount: number;
+  /** How many agents watch the service here, those included that were lost a moment ago. */
+  agentCount: number;
+  /** Of the agents that were asked for, those that watch the service here. */
+  backAgentIds: string[];
+}
+
+/** Who holds a drain up at the replica that answers. */
+export interface PendingEntry {
+  /** The agent, or the replica itself. */
+  agentId: string;
+  /** Why. */
+  reason: PendingReason;
+  /** In words. */
+  detail: string;
+}
+
+/** Why a call was not done, though it was understood. */
+export interface CallFailure {
+  /** For people. */
+  message: string;
+}
+
 function createBaseEnvelope(): Envelope {
   return { cluster: "", protocolVersion: 0, message: undefined };
 }
@@ -312,6 +476,12 @@ export const Envelope: MessageFns<Envelope> = {
         break;
       case "control":
         Control.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
+      case "call":
+        Call.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
+      case "callReply":
+        CallReply.encode(message.message.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -384,6 +554,22 @@ export const Envelope: MessageFns<Envelope> = {
             }
 
             message.message = { $case: "control", value: Control.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "call", value: Call.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "callReply", value: CallReply.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -748,7 +934,17 @@ export const RecordEntry: MessageFns<RecordEntry> = {
 };
 
 function createBaseRemovalEntry(): RemovalEntry {
-  return { namespace: "", service: "", instanceId: "", registrationId: "", generation: undefined, hlc: 0n, reason: 0 };
+  return {
+    namespace: "",
+    service: "",
+    instanceId: "",
+    registrationId: "",
+    generation: undefined,
+    hlc: 0n,
+    reason: 0,
+    operatorRevision: undefined,
+    draining: false,
+  };
 }
 
 export const RemovalEntry: MessageFns<RemovalEntry> = {
@@ -779,6 +975,15 @@ export const RemovalEntry: MessageFns<RemovalEntry> = {
     }
     if (message.reason !== 0) {
       writer.uint32(56).int32(message.reason);
+    }
+    if (message.operatorRevision !== undefined) {
+      if (BigInt.asUintN(64, message.operatorRevision) !== message.operatorRevision) {
+        throw new globalThis.Error("value provided for field message.operatorRevision of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.operatorRevision);
+    }
+    if (message.draining !== false) {
+      writer.uint32(72).bool(message.draining);
     }
     return writer;
   },
@@ -850,6 +1055,22 @@ export const RemovalEntry: MessageFns<RemovalEntry> = {
             }
 
             message.reason = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.operatorRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.draining = reader.bool();
             continue;
           }
         }
@@ -1634,6 +1855,745 @@ export const Control: MessageFns<Control> = {
             }
 
             message.kind = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCall(): Call {
+  return { origin: undefined, call: undefined };
+}
+
+export const Call: MessageFns<Call> = {
+  encode(message: Call, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(10).fork()).join();
+    }
+    switch (message.call?.$case) {
+      case "renew":
+        RenewCall.encode(message.call.value, writer.uint32(18).fork()).join();
+        break;
+      case "setDraining":
+        SetDrainingCall.encode(message.call.value, writer.uint32(26).fork()).join();
+        break;
+      case "pending":
+        PendingCall.encode(message.call.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Call {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.call = { $case: "renew", value: RenewCall.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.call = { $case: "setDraining", value: SetDrainingCall.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.call = { $case: "pending", value: PendingCall.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaseName(): LeaseName {
+  return { namespace: "", service: "", instanceId: "", registrationId: "" };
+}
+
+export const LeaseName: MessageFns<LeaseName> = {
+  encode(message: LeaseName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(26).string(message.instanceId);
+    }
+    if (message.registrationId !== "") {
+      writer.uint32(34).string(message.registrationId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseName {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseName();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.registrationId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewCall(): RenewCall {
+  return { leases: [] };
+}
+
+export const RenewCall: MessageFns<RenewCall> = {
+  encode(message: RenewCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.leases) {
+      LeaseName.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leases.push(LeaseName.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetDrainingCall(): SetDrainingCall {
+  return { lease: undefined, draining: false };
+}
+
+export const SetDrainingCall: MessageFns<SetDrainingCall> = {
+  encode(message: SetDrainingCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      LeaseName.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(16).bool(message.draining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDrainingCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDrainingCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = LeaseName.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePendingCall(): PendingCall {
+  return { lease: undefined, operatorRevision: 0n, lostAgentIds: [] };
+}
+
+export const PendingCall: MessageFns<PendingCall> = {
+  encode(message: PendingCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      LeaseName.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.operatorRevision !== 0n) {
+      if (BigInt.asUintN(64, message.operatorRevision) !== message.operatorRevision) {
+        throw new globalThis.Error("value provided for field message.operatorRevision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.operatorRevision);
+    }
+    for (const v of message.lostAgentIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = LeaseName.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.operatorRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lostAgentIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCallReply(): CallReply {
+  return { origin: undefined, reply: undefined };
+}
+
+export const CallReply: MessageFns<CallReply> = {
+  encode(message: CallReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(10).fork()).join();
+    }
+    switch (message.reply?.$case) {
+      case "renew":
+        RenewReply.encode(message.reply.value, writer.uint32(18).fork()).join();
+        break;
+      case "setDraining":
+        SetDrainingReply.encode(message.reply.value, writer.uint32(26).fork()).join();
+        break;
+      case "pending":
+        PendingReply.encode(message.reply.value, writer.uint32(34).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.reply.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reply = { $case: "renew", value: RenewReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reply = { $case: "setDraining", value: SetDrainingReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reply = { $case: "pending", value: PendingReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reply = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewReply(): RenewReply {
+  return { outcomes: [] };
+}
+
+export const RenewReply: MessageFns<RenewReply> = {
+  encode(message: RenewReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcomes.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.outcomes) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.outcomes.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outcomes.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetDrainingReply(): SetDrainingReply {
+  return { outcome: 0, operatorRevision: 0n };
+}
+
+export const SetDrainingReply: MessageFns<SetDrainingReply> = {
+  encode(message: SetDrainingReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcome !== 0) {
+      writer.uint32(8).int32(message.outcome);
+    }
+    if (message.operatorRevision !== 0n) {
+      if (BigInt.asUintN(64, message.operatorRevision) !== message.operatorRevision) {
+        throw new globalThis.Error("value provided for field message.operatorRevision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.operatorRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDrainingReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDrainingReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.operatorRevision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePendingReply(): PendingReply {
+  return { pending: [], moreCount: 0, agentCount: 0, backAgentIds: [] };
+}
+
+export const PendingReply: MessageFns<PendingReply> = {
+  encode(message: PendingReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pending) {
+      PendingEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.moreCount !== 0) {
+      writer.uint32(16).uint32(message.moreCount);
+    }
+    if (message.agentCount !== 0) {
+      writer.uint32(24).uint32(message.agentCount);
+    }
+    for (const v of message.backAgentIds) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pending.push(PendingEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.moreCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.agentCount = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backAgentIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePendingEntry(): PendingEntry {
+  return { agentId: "", reason: 0, detail: "" };
+}
+
+export const PendingEntry: MessageFns<PendingEntry> = {
+  encode(message: PendingEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(16).int32(message.reason);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCallFailure(): CallFailure {
+  return { message: "" };
+}
+
+export const CallFailure: MessageFns<CallFailure> = {
+  encode(message: CallFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== "") {
+      writer.uint32(10).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = reader.string();
             continue;
           }
         }
