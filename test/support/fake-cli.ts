@@ -10,6 +10,8 @@ import { FakeControlPlaneApi } from "./fake-control-plane-api.ts";
 /** A terminal, a control plane and a keyboard for tests of the command line. */
 export class FakeCli {
   readonly api = new FakeControlPlaneApi();
+  /** Who answers at other addresses than the first one. */
+  readonly others = new Map<string, FakeControlPlaneApi>();
   readonly probe = new FakeCheckProbe();
   readonly clock = new FakeClock();
   /** Texts that exist. */
@@ -68,7 +70,7 @@ export class FakeCli {
       connect: async (address, access) => {
         this.connected.push(address);
         this.access = access;
-        return this.api;
+        return this.others.get(address) ?? this.api;
       },
       checkProbe: async () => this.probe,
       readText: async (path) => this.files.get(path) ?? "",

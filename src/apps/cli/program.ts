@@ -9,6 +9,7 @@ import { addEndpoints } from "./endpoints.ts";
 import { addEvict } from "./evict.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { addHealth } from "./health.ts";
+import { addMembers } from "./members.ts";
 import { addPolicy } from "./policy.ts";
 import { addPrograms, type Programs } from "./programs.ts";
 import { addRegister } from "./register.ts";
@@ -61,7 +62,8 @@ function newProgram(context: CliContext, programs: Programs, verdict: Verdict): 
   addUndrain(program, context);
   addEvict(program, context);
   addPolicy(program, context);
-  addAgents(program, context);
+  addAgents(program, context, verdict);
+  addMembers(program, context);
   addCheck(program, context, verdict);
   addHealth(program, context, verdict);
   addVersion(program, context);
