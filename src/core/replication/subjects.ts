@@ -74,7 +74,6 @@ export class ClusterSubjects {
       );
     }
     this.cluster = cluster;
-    this.cluster = cluster;
     this.#prefix = `weir.${cluster}.${VERSION}.${ONLY_SHARD}`;
     this.inboxPrefix = `weir.${cluster}.inbox`;
     this.everything = `weir.${cluster}.>`;
