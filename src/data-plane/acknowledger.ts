@@ -1,14 +1,20 @@
+import { MAX_UNACKED_UPDATES } from "../core/discovery/subscription.ts";
 import type { ResourceAck } from "../core/discovery/update.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** Acknowledging every update at once was measured to cost a third of the server's fan-out. */
 export const ACK_DELAY_MS = 100;
 
+/** Half of what a server leaves unacknowledged: it hears of them before it has to wait. */
+export const ACK_AFTER_UPDATES = MAX_UNACKED_UPDATES / 2;
+
 /** Collects acknowledgements: only the last one of each resource says something. */
 export class Acknowledger {
   readonly #clock: Clock;
   readonly #send: (acks: readonly ResourceAck[]) => void;
   #pending = new Map<string, ResourceAck>();
+  /** Updates since the last flush; more than resources, when one of them changes often. */
+  #updateCount = 0;
   #cancelTimer: (() => void) | undefined;
 
   constructor(clock: Clock, send: (acks: readonly ResourceAck[]) => void) {
@@ -20,7 +26,8 @@ export class Acknowledger {
   add(ack: ResourceAck, urgent: boolean): void {
     const { type, namespace, service } = ack.nonce;
     this.#pending.set(`${type}/${namespace}/${service}`, ack);
-    if (urgent) this.flush();
+    this.#updateCount++;
+    if (urgent || this.#updateCount >= ACK_AFTER_UPDATES) this.flush();
     else this.#cancelTimer ??= this.#clock.after(ACK_DELAY_MS, () => this.flush());
   }
 
@@ -35,5 +42,6 @@ export class Acknowledger {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#pending = new Map();
+    this.#updateCount = 0;
   }
 }
