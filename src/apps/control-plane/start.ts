@@ -1,3 +1,4 @@
+import { runEpoch } from "../../core/discovery/run-epoch.ts";
 import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
 import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
 import type { Update } from "../../core/discovery/update.ts";
@@ -76,11 +77,12 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const loaded = store.load();
   for (const problem of loaded.problems) log.warn({}, problem);
   const epoch = nextEpoch(loaded, clock.wallMs());
-  const settleAfterMs = options.settleAfterMs ?? DEFAULT_SETTLE_AFTER_MS;
+  const { settleAfterMs = DEFAULT_SETTLE_AFTER_MS } = options;
   const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
   const others = othersOf(options, () => cluster);
-  const hub = new DiscoveryHub(clock, encoderOf(options.encoder, others.positions), epoch);
+  const encoder = encoderOf(options.encoder, others.positions);
+  const hub = new DiscoveryHub(clock, encoder, runEpoch(replicaId, epoch));
   const policies = new Policies(options.policies, hub);
   const turnover = newTurnover(options, epoch, others.peers);
   const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
@@ -100,10 +102,10 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
     });
   const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
-  replica.publish();
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
-  const identity = { epoch, replicaId };
-  const snapshots = new SnapshotKeeper({ clock, log, store, registry: replica.registry, identity });
+  replica.publish();
+  const kept = { registry: replica.registry, identity: { epoch, replicaId } };
+  const snapshots = new SnapshotKeeper({ clock, log, store, ...kept });
   const reaper = new LeaseReaper(clock, log, replica, guard);
   cluster?.start();
   const cancelSettle = settleWhen(
