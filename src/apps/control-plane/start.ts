@@ -20,7 +20,7 @@ import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistenc
 import { Policies } from "./policies.ts";
 import type { WhenCaughtUp } from "./read-after.ts";
 import { RegistryReplica } from "./registry-replica.ts";
-import { Cluster, type ClusterOptions } from "./replication/cluster.ts";
+import { Cluster, type ClusterOptions, type ClusterSurroundings } from "./replication/cluster.ts";
 import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
@@ -93,14 +93,12 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   replica.useDrains(drains);
 
   let isDraining = false;
-  const cluster =
-    options.cluster &&
-    new Cluster(options.cluster, {
-      ...{ replica, turnover, epoch, clock, log, softwareVersion: options.softwareVersion },
-      isSettled: () => hub.isSettled,
-      isDraining: () => isDraining,
-      fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
-    });
+  const cluster = clusterOf(options, {
+    ...{ replica, turnover, epoch },
+    isSettled: () => hub.isSettled,
+    isDraining: () => isDraining,
+    fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
+  });
   const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
   replica.publish();
@@ -170,6 +168,14 @@ function settleWhen(
     log.info({}, "settled: answers are complete from now on");
   });
   return () => cancel();
+}
+
+/** The cluster that this replica is one of, if it is. */
+function clusterOf(
+  { cluster, clock, log, softwareVersion }: ControlPlaneOptions,
+  around: Omit<ClusterSurroundings, "clock" | "log" | "softwareVersion">,
+): Cluster | undefined {
+  return cluster && new Cluster(cluster, { ...around, clock, log, softwareVersion });
 }
 
 /** What a program said of the other replicas, or what the cluster knows. */
