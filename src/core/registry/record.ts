@@ -72,6 +72,14 @@ export class InstanceRecord {
     return this.#endpoint;
   }
 
+  /** Belongs to another group from now on. */
+  keepUnder(group: RecordLeases): void {
+    if (this.group === group) return;
+    this.group.left();
+    this.group = group;
+    group.add(this);
+  }
+
   /** @returns true when agents must be told. */
   refresh(): boolean {
     const { instance, operatorRevision } = this;

@@ -225,11 +225,7 @@ export class Registry {
   ): void {
     const wasOwn = record.isOwn;
     const formerGeneration = record.instance.generation;
-    if (record.group !== group) {
-      record.group.left();
-      record.group = group;
-      group.add(record);
-    }
+    record.keepUnder(group);
     const isChanged = record.replace(instance);
     const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
@@ -239,6 +235,12 @@ export class Registry {
       this.#listener.serviceChanged(record.service);
     }
     if (isChanged) this.#listener.upserted(record);
+  }
+
+  /** The same record, under other leases of ours from now on. */
+  keepUnder(record: InstanceRecord, group: RecordLeases): void {
+    record.keepUnder(group);
+    this.#wrote(record);
   }
 
   /** What the owner of a record of another replica says beside its instance. */
