@@ -52,31 +52,44 @@ export class AdminViews implements AdminService {
     return this.#parts.replica.replicaId;
   }
 
+  get isDraining(): boolean {
+    return this.#parts.isDraining();
+  }
+
   agents(page: PageRequest): Page<AgentView> {
-    const { clock, hub, watches } = this.#parts;
+    const { clock, hub } = this.#parts;
     const nowMs = clock.nowMs();
     const live = [...hub.watchers].map((watcher) => viewOf(watcher, nowMs));
-    const liveIds = new Set(live.map(({ id }) => id));
-    const lost = watches
-      .lostAgents(nowMs)
-      .filter(({ hello }) => !liveIds.has(hello.agentId))
-      .map(
-        ({ hello, lostAtMs, services }): AgentView => ({
-          id: hello.agentId,
-          peer: hello.peer,
-          isDataPlane: true,
-          state: "disconnected",
-          subscriptionCount: services.size,
-          version: 0,
-          lagMs: nowMs - lostAtMs,
-          softwareVersion: hello.softwareVersion,
-          locality: hello.locality,
-          lastRejection: "",
-          connectedMs: 0,
-          versionsBehind: 0,
-        }),
-      );
+    const lost = this.#lost(nowMs).map(
+      ({ hello, lostAtMs, services }): AgentView => ({
+        id: hello.agentId,
+        peer: hello.peer,
+        isDataPlane: true,
+        state: "disconnected",
+        subscriptionCount: services.size,
+        version: 0,
+        lagMs: nowMs - lostAtMs,
+        softwareVersion: hello.softwareVersion,
+        locality: hello.locality,
+        lastRejection: "",
+        connectedMs: 0,
+        versionsBehind: 0,
+      }),
+    );
     return pageOf([...live, ...lost], ({ id, peer }) => `${id} ${peer}`, page);
+  }
+
+  /** How many agents are how far; people who look on are none. */
+  agentStates(): ReadonlyMap<AgentState, number> {
+    const { clock, hub } = this.#parts;
+    const counts = new Map<AgentState, number>(SEVERITY.map((state) => [state, 0]));
+    for (const watcher of hub.watchers) {
+      if (!watcher.isDataPlane) continue;
+      let state: AgentState = "synced";
+      for (const one of watcher.subscriptions.values()) state = worse(state, stateOf(one));
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts.set("disconnected", this.#lost(clock.nowMs()).length);
   }
 
   status(): ServerStatus {
@@ -119,6 +132,13 @@ export class AdminViews implements AdminService {
     const { name, bus, isSynced, garbageCount, identity } = cluster;
     const busForMs = clock.nowMs() - bus.sinceMs;
     return { name, members: cluster.members(), bus, busForMs, isSynced, garbageCount, identity };
+  }
+
+  /** Agents whose stream broke a moment ago, and who are not back. */
+  #lost(nowMs: number) {
+    const { hub, watches } = this.#parts;
+    const liveIds = new Set([...hub.watchers].map(({ hello }) => hello.agentId));
+    return watches.lostAgents(nowMs).filter(({ hello }) => !liveIds.has(hello.agentId));
   }
 
   #usage(): Usage[] {
