@@ -31,9 +31,15 @@ export class Fences {
   /** Oldest first: a Map keeps the order of insertion. */
   readonly #byRegistration = new Map<string, { readonly fence: Fence; readonly atMs: number }>();
 
-  /** @param nowMs local monotonic time: fences are forgotten by age. */
+  /**
+   * What is known never gets weaker: an older word may come later, from a peer or from a disk.
+   *
+   * @param nowMs local monotonic time: fences are forgotten by age.
+   */
   add(fence: Fence, nowMs: number): void {
     const key = fenceKey(fence.serviceKey, fence.instanceId, fence.registrationId);
+    const known = this.#byRegistration.get(key)?.fence;
+    if (known !== undefined && isStronger(known, fence)) return;
     this.#delete(key);
     this.#byRegistration.set(key, { fence, atMs: nowMs });
     this.#countById.set(fence.instanceId, (this.#countById.get(fence.instanceId) ?? 0) + 1);
@@ -75,6 +81,12 @@ export class Fences {
     if (count > 1) this.#countById.set(id, count - 1);
     else this.#countById.delete(id);
   }
+}
+
+/** The end of a process says more than the end of any attachment, and a later attachment more than an earlier one. */
+function isStronger(a: Fence, b: Fence): boolean {
+  if (a.kind !== b.kind) return a.kind === "registration";
+  return a.kind === "generation" && a.generation > b.generation;
 }
 
 function fenceKey(service: ServiceKey, id: InstanceId, registration: RegistrationId): string {
