@@ -1,7 +1,7 @@
 import { FENCE_TTL_MS } from "../registry/fences.ts";
 import { adopterOf } from "./adopter.ts";
 import type { Origin } from "./entry.ts";
-import { Member, type MemberView } from "./member.ts";
+import { Member, type MemberState, type MemberView } from "./member.ts";
 import type { Control, Heartbeat } from "./messages.ts";
 import { OwnHealth } from "./own-health.ts";
 
@@ -52,7 +52,7 @@ export type MembershipChange =
  */
 export class Membership {
   readonly health = new OwnHealth();
-  readonly #self: Origin;
+  #self: Origin;
   readonly #members = new Map<string, Member>();
   #isBusConnected = true;
   #isIsolated = false;
@@ -83,6 +83,16 @@ export class Membership {
   /** All that are known but this one, in no order. */
   members(nowMs: number): MemberView[] {
     return [...this.#members.values()].map((member) => member.view(nowMs));
+  }
+
+  /** This replica goes on under a higher epoch. */
+  raised(epoch: number): void {
+    this.#self = { ...this.#self, epoch };
+  }
+
+  /** `undefined` for one that never spoke to us. */
+  stateOf(replicaId: string): MemberState | undefined {
+    return this.#members.get(replicaId)?.state;
   }
 
   /** Who serves, this replica included. */

@@ -86,10 +86,15 @@ export class RemoteOrigin {
     return this.#pulls.isUnderWay ? dueMs : Math.min(dueMs, this.#verifyDueMs);
   }
 
+  /** Somebody speaks of that epoch: its replica, or one that holds a copy. @returns false when it is over */
+  heardOf(epoch: number, nowMs: number): boolean {
+    if (epoch > this.#epoch) this.#meet(epoch, nowMs);
+    return epoch === this.#epoch;
+  }
+
   batch(batch: DeltaBatch, nowMs: number): readonly PullEffect[] {
     const { epoch } = batch.origin;
-    if (epoch < this.#epoch) return NOTHING;
-    if (epoch > this.#epoch) this.#meet(epoch, nowMs);
+    if (!this.heardOf(epoch, nowMs)) return NOTHING;
     const copy = this.#copy;
     if (copy?.origin.epoch !== epoch) {
       this.#parked.add(batch);
@@ -102,8 +107,7 @@ export class RemoteOrigin {
 
   heartbeat(heartbeat: Heartbeat, nowMs: number): readonly PullEffect[] {
     const { epoch } = heartbeat.origin;
-    if (epoch < this.#epoch) return NOTHING;
-    if (epoch > this.#epoch) this.#meet(epoch, nowMs);
+    if (!this.heardOf(epoch, nowMs)) return NOTHING;
     const copy = this.#copy;
     if (copy?.origin.epoch === epoch) this.#compare(copy, heartbeat, nowMs);
     return this.tick(nowMs);

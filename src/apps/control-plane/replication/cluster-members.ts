@@ -12,6 +12,8 @@ export interface MemberEvents {
   gone(replicaId: string, reason: "dead" | "left"): void;
   /** A replica that was gone is heard again, in the same life. */
   returned(replicaId: string): void;
+  /** A new life of a replica. */
+  restarted(replicaId: string): void;
   /** A replica joined whose answers are complete. @param liveCount it and this one included. */
   ready(liveCount: number): void;
   /** Another process has our id, and is newer: this one must stop. */
@@ -82,6 +84,7 @@ export class ClusterMembers {
       this.#ready.delete(change.member.replicaId);
       this.#events.gone(change.member.replicaId, kind);
     } else if (kind === "joined") this.#events.returned(change.member.replicaId);
+    else if (kind === "restarted") this.#events.restarted(change.member.replicaId);
     else if (kind === "fenced") this.#events.fenced(FENCED);
     else if (kind === "stale") this.#events.stale();
     else if (kind === "paused" || kind === "connected") this.#events.renewed();

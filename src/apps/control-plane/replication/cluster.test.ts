@@ -1,35 +1,12 @@
 import { expect, test } from "vitest";
-import { aControlPlane, anInput, TestAgent } from "../../../../test/support/control-plane.ts";
-import { FakeBusNetwork } from "../../../../test/support/fake-bus-network.ts";
-import { FakeClock } from "../../../../test/support/fake-clock.ts";
-import { seededRandom } from "../../../../test/support/seeded-random.ts";
-import { ClusterSubjects } from "../../../core/replication/subjects.ts";
-import { ReplicationWire } from "../../../io/wire/replication.ts";
+import { anInput, TestAgent } from "../../../../test/support/control-plane.ts";
+import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
 
-/** Two replicas as they ship, with their real messages, on one fake network. */
 function two() {
-  const clock = new FakeClock();
-  const network = new FakeBusNetwork({ clock, random: seededRandom(1) });
-  const fenced: string[] = [];
-  const replica = (replicaId: string, node = replicaId) =>
-    aControlPlane(clock, {
-      replicaId,
-      fenced: (reason) => void fenced.push(reason),
-      cluster: {
-        bus: network.join(node),
-        codec: new ReplicationWire("test"),
-        subjects: new ClusterSubjects("test"),
-        address: `${replicaId}:7400`,
-        random: seededRandom(2),
-      },
-    });
-  const pass = async (ms: number): Promise<void> => {
-    for (let passed = 0; passed < ms; passed += 10) {
-      clock.advance(10);
-      for (let i = 0; i < 20; i++) await null;
-    }
-  };
-  return { network, pass, replica, fenced, one: replica("one"), other: replica("two") };
+  const cluster = new FakeCluster();
+  const pass = (ms: number) => cluster.pass(ms);
+  const { network } = cluster;
+  return { cluster, network, pass, one: cluster.replica("one"), other: cluster.replica("two") };
 }
 
 test("an agent of one replica hears what registers at the other, changes there, and leaves", async () => {
@@ -134,12 +111,44 @@ test("an agent that saw what nobody can tell any more is answered all the same",
 });
 
 test("of two processes with one id, the older one stops", async () => {
-  const { pass, replica, fenced, one } = two();
+  const { cluster, pass, one } = two();
   await pass(2_000);
-  const twin = replica("one", "twin");
+  const twin = cluster.replica("one", "twin");
   await pass(3_000);
-  expect(fenced).toHaveLength(1);
-  expect(fenced[0]).toContain("--replica-id");
+  expect(cluster.fenced).toHaveLength(1);
+  expect(cluster.fenced[0]).toContain("--replica-id");
   expect(() => new TestAgent(one, "agent-1")).toThrow("shutting down");
   expect(() => new TestAgent(twin, "agent-1")).not.toThrow();
+});
+
+test("a replica that comes after another one died learns what it owned from those who hold a copy", async () => {
+  const { cluster, network, pass, one, other } = two();
+  cluster.replica("three");
+  await pass(3_000);
+  one.replica.register(anInput({ id: "a" }));
+  await pass(100);
+  network.kill("one");
+  await pass(20_000);
+  expect(other.admin.cluster()?.members.find(({ id }) => id === "one")?.state).toBe("dead");
+  const late = cluster.replica("four");
+  await pass(3_000);
+  expect(late.isSettled()).toBe(true);
+  expect(late.admin.status().instanceCount).toBe(1);
+});
+
+test("a replica whose clock was set back takes an epoch that peers listen to", async () => {
+  const { cluster, network, pass, one, other } = two();
+  await pass(3_000);
+  one.replica.register(anInput({ id: "a" }));
+  await pass(3_000);
+  network.kill("one");
+  cluster.clock.wallStepMs -= 3_600_000;
+  await pass(2_000);
+  const again = cluster.replica("one", "elsewhere");
+  again.replica.register(anInput({ id: "b" }));
+  await pass(2_000);
+  expect(other.admin.status().instanceCount).toBe(1);
+  await pass(6_000);
+  expect(other.admin.status().instanceCount).toBe(2);
+  expect(cluster.fenced).toEqual([]);
 });

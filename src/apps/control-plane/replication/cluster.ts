@@ -3,6 +3,7 @@ import type { Random } from "../../../core/model/random.ts";
 import { rearmAll } from "../../../core/registry/expiry.ts";
 import type { MemberView } from "../../../core/replication/member.ts";
 import { MEMBERSHIP_TICK_MS } from "../../../core/replication/membership.ts";
+import type { Heartbeat } from "../../../core/replication/messages.ts";
 import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
 import type { Bus } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
@@ -11,6 +12,7 @@ import type { Log } from "../../../ports/log.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
 import type { RegistryReplica } from "../registry-replica.ts";
 import type { StreamTurnover } from "../stream-turnover.ts";
+import { AbsentOwners, type OrphanCare } from "./absent-owners.ts";
 import { CaughtUp } from "./caught-up.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { ClusterViews } from "./cluster-views.ts";
@@ -21,6 +23,9 @@ const HEARD_WITHIN_MS = 2 * HEARTBEAT_MS;
 
 /** So long a start waits for a bus that does not answer: then this replica is alone, and serves what it has. */
 const WAIT_FOR_BUS_MS = 10_000;
+
+/** Three heartbeats of another process with our id. */
+const TWIN_HEARD_WITHIN_MS = 3 * HEARTBEAT_MS;
 
 /** What a replica needs to speak to its peers. */
 export interface ClusterOptions {
@@ -46,6 +51,8 @@ export interface ClusterSurroundings {
   readonly fenced: (reason: string) => void;
 }
 
+const NOBODY: OrphanCare = { orphaned: () => undefined, reclaimed: () => undefined };
+
 /** The replicas that share their records, as one of them sees them. */
 export class Cluster {
   readonly replicator: Replicator;
@@ -55,6 +62,10 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #around: ClusterSurroundings;
   readonly #caughtUp: CaughtUp;
+  readonly #absent: AbsentOwners;
+  /** The highest epoch of ours that a peer knows, above the present one, and since when we know. */
+  #higherEpoch = 0;
+  #higherSinceMs = 0;
   readonly #ends: (() => void)[] = [];
   #startedAtMs = 0;
 
@@ -65,8 +76,9 @@ export class Cluster {
     const { replica, clock, log, epoch, turnover } = around;
     const self = { replicaId: replica.replicaId, epoch };
     this.members = new ClusterMembers(self, clock, log, {
-      gone: () => undefined,
-      returned: () => undefined,
+      gone: (replicaId, reason) => this.#absent.gone(replicaId, reason),
+      returned: (replicaId) => this.#absent.returned(replicaId),
+      restarted: (replicaId) => this.#absent.restarted(replicaId),
       ready: (liveCount) => void turnover.rebalance(1 / liveCount),
       fenced: around.fenced,
       stale: () => undefined,
@@ -85,9 +97,16 @@ export class Cluster {
       registry: replica.registry,
       publish: () => replica.publish(),
       heard: (message) => {
-        if (message.type === "heartbeat") this.members.heard(message);
+        if (message.type === "heartbeat") this.#heard(message);
         else this.members.left(message);
       },
+      succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
+    });
+    const orphans = NOBODY;
+    this.#absent = new AbsentOwners({
+      ...{ clock, peers: this.replicator.peers, care: orphans },
+      stateOf: (replicaId) => this.members.membership.stateOf(replicaId),
+      forget: (replicaId) => this.replicator.forget(replicaId),
     });
     this.view = new ClusterViews({
       ...options,
@@ -149,6 +168,35 @@ export class Cluster {
     return this.members.list();
   }
 
+  #heard(heartbeat: Heartbeat): void {
+    this.members.heard(heartbeat);
+    const { replicaId } = this.#around.replica;
+    for (const { silentMs: _, seq: __, ...origin } of heartbeat.applied) {
+      if (origin.replicaId === replicaId) this.#knownAs(origin.epoch);
+      else if (this.#absent.isWanted(origin.replicaId, origin.epoch)) this.replicator.learn(origin);
+    }
+  }
+
+  /** A later run than this one: the clock was set back, or another process has our id and is not heard yet. */
+  #knownAs(epoch: number): void {
+    if (epoch <= this.replicator.own.log.origin.epoch || epoch <= this.#higherEpoch) return;
+    if (this.#higherEpoch === 0) this.#higherSinceMs = this.#around.clock.nowMs();
+    this.#higherEpoch = epoch;
+  }
+
+  /** Peers drop what a lower epoch says. Whoever really has our id would have been heard by now. */
+  #raiseEpoch(): void {
+    const { clock, log } = this.#around;
+    const nowMs = clock.nowMs();
+    if (this.#higherEpoch === 0 || nowMs - this.#higherSinceMs < TWIN_HEARD_WITHIN_MS) return;
+    const epoch = this.#higherEpoch + 1;
+    this.#higherEpoch = 0;
+    if (this.members.membership.identity(nowMs) !== "sole") return;
+    log.warn({ epoch }, "peers know a later run of this replica: was its clock set back?");
+    this.members.membership.raised(epoch);
+    this.replicator.raise(epoch);
+  }
+
   #hasHeard({ replicaId, epoch, sequence }: OriginPosition): boolean {
     // Our own earlier lives are over; of this one nobody has seen more than we said.
     if (replicaId === this.#around.replica.replicaId) return true;
@@ -163,6 +211,8 @@ export class Cluster {
       this.#ends.splice(this.#ends.indexOf(cancel), 1);
       this.#scheduleTick();
       this.members.tick();
+      this.#absent.tick();
+      this.#raiseEpoch();
     });
     this.#ends.push(cancel);
   }

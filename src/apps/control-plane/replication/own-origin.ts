@@ -15,29 +15,41 @@ const COALESCE_MS = 2;
 
 /** What this replica owns, as it tells the others. */
 export class OwnOrigin {
-  readonly log: OriginLog;
+  #log: OriginLog;
   readonly #clock: Clock;
   readonly #send: (batch: DeltaBatch) => void;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #cancelFlush: (() => void) | undefined;
 
   constructor(origin: Origin, clock: Clock, send: (batch: DeltaBatch) => void) {
-    this.log = new OriginLog(origin);
+    this.#log = new OriginLog(origin);
     this.#clock = clock;
     this.#send = send;
   }
 
+  get log(): OriginLog {
+    return this.#log;
+  }
+
+  /** Under a higher epoch everything is told anew. */
+  restart(epoch: number, records: Iterable<InstanceRecord>): void {
+    const { origin, limits } = this.#log;
+    this.#log = new OriginLog({ ...origin, epoch }, limits);
+    for (const record of records) this.written(record);
+    this.publish();
+  }
+
   written(record: InstanceRecord): void {
-    this.log.append(recordEntry(replicated(record)));
+    this.#log.append(recordEntry(replicated(record)));
   }
 
   ended(fence: Fence): void {
-    this.log.append(removalEntry(fence));
+    this.#log.append(removalEntry(fence));
   }
 
   /** Its client attached elsewhere: what was attached here is over, and the process is not. */
   handedOver({ service, instance }: InstanceRecord, formerGeneration: number, hlc: number): void {
-    this.log.append(
+    this.#log.append(
       removalEntry({
         serviceKey: service.key,
         instanceId: instance.id,
@@ -52,7 +64,7 @@ export class OwnOrigin {
 
   /** Tells the others what was appended: now, or with what else comes within 2 ms. */
   publish(): void {
-    if (this.log.pendingCount === 0 || this.#cancelFlush !== undefined) return;
+    if (this.#log.pendingCount === 0 || this.#cancelFlush !== undefined) return;
     const waitMs = this.#lastFlushMs + COALESCE_MS - this.#clock.nowMs();
     if (waitMs <= 0) this.#flush();
     else this.#cancelFlush = this.#clock.after(waitMs, () => this.#flush());
@@ -65,7 +77,7 @@ export class OwnOrigin {
   #flush(): void {
     this.#cancelFlush = undefined;
     this.#lastFlushMs = this.#clock.nowMs();
-    for (const batch of this.log.flush()) this.#send(batch);
+    for (const batch of this.#log.flush()) this.#send(batch);
   }
 }
 

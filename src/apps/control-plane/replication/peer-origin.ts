@@ -18,6 +18,8 @@ const MAX_AHEAD_MS = 5_000;
 export interface PeerListener {
   /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
   vacated(key: string): void;
+  /** A new life of the peer is here. @param orphans what the former one owned, and this one says nothing of */
+  succeeded(orphans: readonly InstanceRecord[]): void;
   /** All of one change is in the registry. */
   changed(): void;
 }
@@ -60,6 +62,11 @@ export class PeerOrigin {
     return this.#owned.size;
   }
 
+  /** They are a copy: it may be kept. */
+  get owned(): InstanceRecord[] {
+    return this.#owned.members();
+  }
+
   #apply(change: OriginChange): void {
     const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
     // First who left: an id that went to a new process is not taken for a fight between two.
@@ -68,6 +75,7 @@ export class PeerOrigin {
       if (fence === undefined) this.#end(endOf(entry), time.nowMs);
     }
     for (const entry of change.upserts) this.#take(entry, time);
+    if (change.formerEpoch !== undefined) this.#listener.succeeded(this.#served(change.orphans));
     this.#listener.changed();
   }
 
@@ -76,6 +84,13 @@ export class PeerOrigin {
     const entry = this.copy.set?.get(key);
     const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
     if (entry !== undefined) this.#take(entry, time);
+  }
+
+  #served(entries: readonly RecordEntry[]): InstanceRecord[] {
+    return entries.flatMap(({ serviceKey, instanceId }) => {
+      const record = this.#registry.services.get(serviceKey)?.records.get(instanceId);
+      return record?.group === this.#owned ? [record] : [];
+    });
   }
 
   #take({ record }: RecordEntry, time: { readonly nowMs: number; readonly wallMs: number }): void {

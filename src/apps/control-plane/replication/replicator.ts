@@ -57,6 +57,8 @@ export interface ReplicatorOptions {
   readonly flags: () => MemberFlags;
   /** Told of each heartbeat and goodbye, our own id's too, before it is used. */
   readonly heard: (message: Heartbeat | Control) => void;
+  /** A new life of a peer is here; nobody keeps those registrations of the former one. */
+  readonly succeeded: (replicaId: string, orphans: readonly InstanceRecord[]) => void;
 }
 
 /** Keeps this replica's registry and those of its peers alike: tells what is its own, and takes in what is theirs. */
@@ -136,6 +138,25 @@ export class Replicator {
     return positions;
   }
 
+  /**
+   * Takes note of an origin that another replica speaks of: a replica that died before this one came is
+   * known from its copies only.
+   */
+  learn(origin: Origin): void {
+    if (origin.replicaId === this.#options.origin.replicaId) return;
+    this.#peer(origin.replicaId)?.copy.heardOf(origin.epoch, this.#options.clock.nowMs());
+  }
+
+  /** From now on under a higher epoch: under the present one nobody listens to us. */
+  raise(epoch: number): void {
+    const own: InstanceRecord[] = [];
+    for (const { records } of this.#options.registry.services.values()) {
+      for (const record of records.values()) if (record.isOwn) own.push(record);
+    }
+    this.own.restart(epoch, own);
+    this.#beat();
+  }
+
   /** Nothing of it is served, and it is gone: what its copy holds would only come back to life. */
   forget(replicaId: string): void {
     this.peers.get(replicaId)?.copy.close();
@@ -197,11 +218,13 @@ export class Replicator {
     if (known !== undefined || this.peers.size >= MAX_PEERS) return known;
     const { registry, clock, random, publish, origin } = this.#options;
     const vacated = (key: string) => void this.#vacated.add(key);
+    const succeeded = (orphans: readonly InstanceRecord[]) =>
+      this.#options.succeeded(replicaId, orphans);
     const peer = new PeerOrigin(
       replicaId,
       registry,
       clock,
-      { vacated, changed: publish },
+      { vacated, succeeded, changed: publish },
       {
         ...{ requester: origin.replicaId, random, slots: this.pulls.slots },
         serverOf: (wanted, attempt) => this.pulls.serverOf(wanted, attempt),

@@ -1,0 +1,123 @@
+import type { InstanceRecord } from "../../../core/registry/record.ts";
+import type { MemberState } from "../../../core/replication/member.ts";
+import { DEAD_AFTER_MS } from "../../../core/replication/membership.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { PeerOrigin } from "./peer-origin.ts";
+
+/** Others pull the copy of a dead replica from us meanwhile; then it would only bring back what is over. */
+const FORGET_AFTER_MS = 60_000;
+
+/** `restarted`: its new life says nothing of these. */
+export type AbsenceReason = "dead" | "left" | "restarted";
+
+/** Who cares for registrations that nobody keeps. */
+export interface OrphanCare {
+  /** Again with records that it has already: their time goes on. */
+  orphaned(records: Iterable<InstanceRecord>, reason: AbsenceReason): void;
+  /** Their owner keeps them again. */
+  reclaimed(replicaId: string): void;
+}
+
+interface Absence {
+  readonly reason: AbsenceReason;
+  readonly sinceMs: number;
+  /** Epoch and sequence of the copy whose records were orphaned. */
+  seen: string;
+}
+
+export interface AbsentOwnersOptions {
+  readonly clock: Clock;
+  readonly peers: ReadonlyMap<string, PeerOrigin>;
+  /** `undefined` for a replica that this one knows from others only. */
+  readonly stateOf: (replicaId: string) => MemberState | undefined;
+  readonly care: OrphanCare;
+  readonly forget: (replicaId: string) => void;
+}
+
+/** Replicas that own records and do not live. */
+export class AbsentOwners {
+  readonly #options: AbsentOwnersOptions;
+  readonly #absences = new Map<string, Absence>();
+  /** When replicas that never spoke to us were first seen here. */
+  readonly #strangers = new Map<string, number>();
+  /** The epoch at which all of a replica was over. */
+  readonly #over = new Map<string, number>();
+
+  constructor(options: AbsentOwnersOptions) {
+    this.#options = options;
+  }
+
+  gone(replicaId: string, reason: AbsenceReason): void {
+    const { clock, peers } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#absences.set(replicaId, { reason, sinceMs: nowMs, seen: "" });
+    const peer = peers.get(replicaId);
+    if (peer === undefined) return;
+    // What it said last reached perhaps only some of us: they compare their copies.
+    peer.copy.reconnected(nowMs);
+    this.#orphan(peer, replicaId);
+  }
+
+  /** The same life is heard again. */
+  returned(replicaId: string): void {
+    if (this.#isBack(replicaId)) this.#options.care.reclaimed(replicaId);
+  }
+
+  /** A new life is heard: what it keeps of the former one is known when its records are here. */
+  restarted(replicaId: string): void {
+    this.#isBack(replicaId);
+  }
+
+  /** The records of a new life are here. */
+  succeeded(replicaId: string, orphans: readonly InstanceRecord[]): void {
+    const { care } = this.#options;
+    // Until now all of the former one's, if it was gone.
+    care.reclaimed(replicaId);
+    care.orphaned(orphans, "restarted");
+  }
+
+  /** Whether a copy of that epoch, which another replica speaks of, is worth having. */
+  isWanted(replicaId: string, epoch: number): boolean {
+    return epoch > 0 && epoch !== this.#over.get(replicaId);
+  }
+
+  /** Each second. */
+  tick(): void {
+    const { clock, peers, stateOf, forget } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const [replicaId, peer] of peers) {
+      if (stateOf(replicaId) === undefined) this.#meetStranger(replicaId, nowMs);
+      const absence = this.#absences.get(replicaId);
+      if (absence === undefined) continue;
+      this.#orphan(peer, replicaId);
+      if (peer.ownedCount > 0 || nowMs - absence.sinceMs < FORGET_AFTER_MS) continue;
+      this.#over.set(replicaId, peer.copy.origin.epoch);
+      this.#absences.delete(replicaId);
+      this.#strangers.delete(replicaId);
+      forget(replicaId);
+    }
+  }
+
+  #isBack(replicaId: string): boolean {
+    this.#over.delete(replicaId);
+    this.#strangers.delete(replicaId);
+    return this.#absences.delete(replicaId);
+  }
+
+  /** Died before we came: others hold its records. */
+  #meetStranger(replicaId: string, nowMs: number): void {
+    const sinceMs = this.#strangers.get(replicaId) ?? nowMs;
+    this.#strangers.set(replicaId, sinceMs);
+    const isDead = nowMs - sinceMs >= DEAD_AFTER_MS && !this.#absences.has(replicaId);
+    if (isDead) this.gone(replicaId, "dead");
+  }
+
+  /** Also what arrived after it was gone. */
+  #orphan({ copy, owned }: PeerOrigin, replicaId: string): void {
+    const absence = this.#absences.get(replicaId);
+    const seen = `${copy.origin.epoch}/${copy.seq}`;
+    if (absence === undefined || absence.seen === seen) return;
+    absence.seen = seen;
+    this.#options.care.orphaned(owned, absence.reason);
+  }
+}
