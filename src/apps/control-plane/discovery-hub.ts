@@ -10,11 +10,9 @@ import type { InstanceRecord, RegisteredService } from "../../core/registry/reco
 import type { Clock } from "../../ports/clock.ts";
 import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import { endpointsUpdate, sendNext, write } from "./catch-up.ts";
+import { Coalescer } from "./coalescer.ts";
 import { SharedView } from "./shared-view.ts";
 import type { StreamSubscription, Watcher } from "./watcher.ts";
-
-/** Under churn, changes of this long travel together. The first one after quiet goes at once. */
-const COALESCE_MS = 2;
 
 /** A watcher that acknowledges nothing for this long is cut: its memory is better spent on others. */
 const MAX_SILENT_ACK_MS = 30_000;
@@ -39,14 +37,14 @@ export class DiscoveryHub {
   /** What operators said, also of services that nobody registered yet. */
   readonly #overrides = new Map<ServiceKey, PolicyOverrides>();
   readonly #all = new Set<Watcher>();
+  readonly #coalescer: Coalescer;
   #isUrgent = false;
-  #lastFlushMs = Number.NEGATIVE_INFINITY;
-  #cancelFlush: (() => void) | undefined;
 
   constructor(clock: Clock, encoder: UpdateEncoder, epoch: number) {
     this.#clock = clock;
     this.#encoder = encoder;
     this.epoch = epoch;
+    this.#coalescer = new Coalescer(clock, () => this.#flush());
   }
 
   upserted(record: InstanceRecord): void {
@@ -81,14 +79,10 @@ export class DiscoveryHub {
     if (shared.view.exists) this.#stagedRecords.add(shared);
   }
 
-  /** Tells watchers what was staged: at once, or with what else comes within 2 ms. Removals never wait. */
+  /** Tells watchers what was staged: at once, or with what else comes within 2 ms at most. Removals never wait. */
   publish(): void {
     if (this.#staged.size === 0 && this.#stagedRecords.size === 0) return;
-    const sinceMs = this.#clock.nowMs() - this.#lastFlushMs;
-    if (this.#isUrgent || sinceMs >= COALESCE_MS) this.#flush();
-    else {
-      this.#cancelFlush ??= this.#clock.after(COALESCE_MS - sinceMs, () => this.#flush());
-    }
+    this.#coalescer.changed(this.#isUrgent);
   }
 
   /** Everything is known now: what was merged can be obeyed. */
@@ -179,23 +173,26 @@ export class DiscoveryHub {
     this.pump(watcher);
   }
 
-  #flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    this.#lastFlushMs = this.#clock.nowMs();
+  /** @returns whether anybody watches what changed */
+  #flush(): boolean {
+    let isWatched = false;
     this.#isUrgent = false;
     const version = ++this.version;
     for (const shared of this.#stagedRecords) {
       shared.commitRecord(version);
       if (!this.#staged.has(shared)) this.#fanOut(shared, shared.view.version);
+      isWatched ||= shared.subscribers.size > 0;
     }
     this.#stagedRecords.clear();
     for (const shared of this.#staged) {
       const before = shared.view.version;
       shared.commit(version);
-      if (shared.subscribers.size > 0) this.#fanOut(shared, before);
+      if (shared.subscribers.size === 0) continue;
+      this.#fanOut(shared, before);
+      isWatched = true;
     }
     this.#staged.clear();
+    return isWatched;
   }
 
   /** The common case costs one write: the watcher is even, and the bytes are shared. */

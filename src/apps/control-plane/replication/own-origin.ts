@@ -9,22 +9,18 @@ import {
 import type { DeltaBatch } from "../../../core/replication/messages.ts";
 import { OriginLog } from "../../../core/replication/origin-log.ts";
 import type { Clock } from "../../../ports/clock.ts";
-
-/** Under load, changes of this long travel together; the first one after quiet goes at once. */
-const COALESCE_MS = 2;
+import { Coalescer } from "../coalescer.ts";
 
 /** What this replica owns, as it tells the others. */
 export class OwnOrigin {
   #log: OriginLog;
-  readonly #clock: Clock;
   readonly #send: (batch: DeltaBatch) => void;
-  #lastFlushMs = Number.NEGATIVE_INFINITY;
-  #cancelFlush: (() => void) | undefined;
+  readonly #coalescer: Coalescer;
 
   constructor(origin: Origin, clock: Clock, send: (batch: DeltaBatch) => void) {
     this.#log = new OriginLog(origin);
-    this.#clock = clock;
     this.#send = send;
+    this.#coalescer = new Coalescer(clock, () => this.#flush());
   }
 
   get log(): OriginLog {
@@ -62,22 +58,18 @@ export class OwnOrigin {
     );
   }
 
-  /** Tells the others what was appended: now, or with what else comes within 2 ms. */
+  /** Tells the others what was appended: now, or with what else comes within 2 ms at most. */
   publish(): void {
-    if (this.#log.pendingCount === 0 || this.#cancelFlush !== undefined) return;
-    const waitMs = this.#lastFlushMs + COALESCE_MS - this.#clock.nowMs();
-    if (waitMs <= 0) this.#flush();
-    else this.#cancelFlush = this.#clock.after(waitMs, () => this.#flush());
+    if (this.#log.pendingCount > 0) this.#coalescer.changed();
   }
 
   stop(): void {
-    this.#cancelFlush?.();
+    this.#coalescer.stop();
   }
 
-  #flush(): void {
-    this.#cancelFlush = undefined;
-    this.#lastFlushMs = this.#clock.nowMs();
+  #flush(): boolean {
     for (const batch of this.#log.flush()) this.#send(batch);
+    return true;
   }
 }
 
