@@ -1,30 +1,33 @@
-/** docker-compose.yml under a name of its own, and questions to what runs in it. */
+/** docker-compose.yml under a name of its own, faults done to it, and questions to what runs in it. */
 import { spawn, spawnSync } from "node:child_process";
+import { LOAD, PICKS, RECORDS, REQUEST, RIGHTS } from "./compose-asks.mjs";
 import { root } from "./run-step.mjs";
 
-/** Building pulls two images and installs packages. */
+/** Building pulls four images and installs packages. */
 const UP_TIMEOUT_S = 300;
 
-/** An endpoint comes back after two good probes, a second apart. */
-const HEALTHY_TIMEOUT_MS = 30_000;
+export const SERVICES = ["hello", "files", "echo"];
+export const REPLICAS = ["server-1", "server-2", "server-3"];
+export const AGENTS = ["agent-1", "agent-2"];
+export const NATS = ["nats-1", "nats-2", "nats-3"];
 
 /** Nothing can be tested on this machine; the message says what is missing. */
 export class NoEngine extends Error {}
 
 const ENGINES = [
-  { name: "Docker", info: ["docker", "info"], compose: ["docker", "compose"] },
-  { name: "Docker", info: ["docker", "info"], compose: ["docker-compose"] },
-  { name: "Podman", info: ["podman", "info"], compose: ["podman", "compose"] },
+  { name: "Docker", command: "docker", compose: ["docker", "compose"] },
+  { name: "Docker", command: "docker", compose: ["docker-compose"] },
+  { name: "Podman", command: "podman", compose: ["podman", "compose"] },
 ];
 
 /** The first engine that runs and has compose. @throws NoEngine */
 export function composeEngine() {
   const engine = ENGINES.find(
-    ({ info, compose }) => answers(info) && answers([...compose, "version"]),
+    ({ command, compose }) => answers([command, "info"]) && answers([...compose, "version"]),
   );
   if (engine !== undefined) return engine;
-  const missing = ENGINES.map(({ info, compose }) => {
-    const what = answers(info) ? [...compose, "version"] : info;
+  const missing = ENGINES.map(({ command, compose }) => {
+    const what = answers([command, "info"]) ? [...compose, "version"] : [command, "info"];
     return `\`${what.join(" ")}\` fails`;
   });
   throw new NoEngine(
@@ -39,61 +42,17 @@ function answers([command, ...args]) {
   return status === 0 && !/^ERROR:|Cannot connect/m.test(`${stdout}${stderr}`);
 }
 
-/** Runs inside the agent's container: GETs one after the other, until the time is over. */
-const LOAD = `
-  const { Agent, get } = require("node:http");
-  const [service, ms] = process.argv.slice(1);
-  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-  const seen = { requests: 0, failed: 0, firstFailure: "" };
-  const one = () => new Promise((resolve) => {
-    const fail = (why) => { seen.failed++; seen.firstFailure ||= why; resolve(); };
-    const options = { host: "127.0.0.1", port: 15001, agent, headers: { host: service + ".weir" } };
-    const call = get(options, (answer) => {
-      let body = "";
-      answer.on("data", (part) => { body += part; });
-      answer.on("end", () => answer.statusCode === 200 ? resolve() : fail(answer.statusCode + " " + body));
-      answer.on("error", (error) => fail(error.message));
-    });
-    call.on("error", (error) => fail(error.message));
-  });
-  const endAt = performance.now() + Number(ms);
-  const worker = async () => {
-    while (performance.now() < endAt) { seen.requests++; await one(); }
-  };
-  one().then(() => console.log("running"));
-  Promise.all([worker(), worker(), worker(), worker()]).then(() => {
-    console.log(JSON.stringify(seen));
-    process.exit();
-  });`;
-
-const REQUEST = `
-  const { get } = require("node:http");
-  const headers = { host: process.argv[1] + ".weir" };
-  get({ host: "127.0.0.1", port: 15001, headers }, async (answer) => {
-    let body = "";
-    for await (const part of answer) body += part;
-    console.log(JSON.stringify({ status: answer.statusCode, body }));
-  });`;
-
-const RIGHTS = `
-  const { readFileSync, writeFileSync } = require("node:fs");
-  const write = (path) => { try { writeFileSync(path, "x"); return "ok"; } catch (error) { return error.code; } };
-  console.log(JSON.stringify({
-    uid: process.getuid(), gid: process.getgid(),
-    capabilities: /^CapEff:\\s*(\\w+)/m.exec(readFileSync("/proc/1/status", "utf8"))[1],
-    rootWrite: write("/opt/weir/dist/written"), stateWrite: write("/var/lib/weir/written"),
-  }));`;
-
 export class ComposeProject {
   name = `weir-compose-test-${process.pid}`;
   #engine;
   #environment = {
     ...process.env,
     // Empty: the engine chooses free ports.
-    WEIR_API_PORT: "",
-    WEIR_SERVER_ADMIN_PORT: "",
-    WEIR_PROXY_PORT: "",
-    WEIR_AGENT_ADMIN_PORT: "",
+    ...Object.fromEntries(
+      ["WEIR_API_PORT", "WEIR_SERVER_ADMIN_PORT", "WEIR_PROXY_PORT", "WEIR_AGENT_ADMIN_PORT"]
+        .flatMap((name) => [name, `${name}_2`, `${name}_3`])
+        .map((name) => [name, ""]),
+    ),
   };
 
   constructor(engine) {
@@ -118,35 +77,77 @@ export class ComposeProject {
 
   /** @returns standard output. @throws Error with both streams when it fails. */
   compose(...args) {
-    return this.#start(args).ended;
+    return this.#compose(args).ended;
   }
 
-  async request(service) {
-    return JSON.parse(await this.#inAgent(REQUEST, service).ended);
+  kill(...services) {
+    return this.compose("kill", "-s", "SIGKILL", ...services);
   }
 
-  /** @returns `running` once the first request was answered; `ended` with what was seen. */
-  load(service, ms) {
-    const { child, ended } = this.#inAgent(LOAD, service, String(ms));
-    const running = new Promise((resolve) => child.stdout.once("data", resolve));
-    const seen = ended.then((text) => JSON.parse(text.trim().split("\n").at(-1)));
-    return { running: Promise.race([running, seen]), ended: seen };
+  start(...services) {
+    return this.compose("start", ...services);
+  }
+
+  pause(...services) {
+    return this.compose("pause", ...services);
+  }
+
+  unpause(...services) {
+    return this.compose("unpause", ...services);
+  }
+
+  async disconnect(service) {
+    const container = await this.#containerOf(service);
+    await this.#engineDo("network", "disconnect", `${this.name}_default`, container);
+  }
+
+  /** Under its name again, which the engine gave it only when it made it. */
+  async connect(service) {
+    const container = await this.#containerOf(service);
+    const network = `${this.name}_default`;
+    await this.#engineDo("network", "connect", "--alias", service, network, container);
+  }
+
+  /** The command line at a replica, with `input` as its standard input. */
+  weir(replica, args, input = "") {
+    const { child, ended } = this.#compose(["exec", "-T", replica, "weir", ...args]);
+    child.stdin.end(input);
+    return ended;
+  }
+
+  async request(agent, service) {
+    return JSON.parse(await this.#node(agent, REQUEST, service));
+  }
+
+  /** GETs through `agent` until `stop`; resolves once the first was answered. */
+  async load(agent) {
+    const { child, ended } = this.#compose(this.#nodeArgs(agent, LOAD, ...SERVICES));
+    await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
+    return {
+      stop: async () => {
+        child.stdin.end();
+        return JSON.parse((await ended).trim().split("\n").at(-1));
+      },
+    };
   }
 
   async rightsOf(service) {
-    return JSON.parse(await this.compose("exec", "-T", service, "node", "-e", RIGHTS));
+    return JSON.parse(await this.#node(service, RIGHTS));
   }
 
-  async healthyEndpoints(service, count) {
-    const deadlineMs = performance.now() + HEALTHY_TIMEOUT_MS;
-    let found = -1;
-    while (performance.now() < deadlineMs) {
-      const ask = ["weir", "endpoints", service, "-o", "json"];
-      const { endpoints } = JSON.parse(await this.compose("exec", "-T", "server", ...ask));
-      found = endpoints.filter(({ state }) => state === "healthy").length;
-      if (found === count) return;
-    }
-    throw new Error(`${service} has ${found} healthy endpoints, not ${count}`);
+  /** What a replica serves, a line for each instance. */
+  async recordsAt(replica) {
+    return JSON.parse(await this.#node(replica, RECORDS, ...SERVICES));
+  }
+
+  /** The cluster as a replica sees it. */
+  async membersAt(replica) {
+    return JSON.parse(await this.weir(replica, ["members", "-o", "json"]));
+  }
+
+  /** @returns `picked`, a line for each endpoint, and `policies` by service. */
+  async viewOf(agent) {
+    return JSON.parse(await this.#node(agent, PICKS));
   }
 
   async exitCodeOf(service) {
@@ -155,16 +156,37 @@ export class ComposeProject {
     return rows[0].ExitCode;
   }
 
-  #inAgent(script, ...args) {
-    return this.#start(["exec", "-T", "agent", "node", "-e", script, "--", ...args]);
+  async #containerOf(service) {
+    return (await this.compose("ps", "--all", "--quiet", service)).trim();
   }
 
-  #start(args) {
-    const [command, ...before] = this.#engine.compose;
-    const child = spawn(command, [...before, "--project-name", this.name, ...args], {
+  #node(service, script, ...args) {
+    const { child, ended } = this.#compose(this.#nodeArgs(service, script, ...args));
+    child.stdin.end();
+    return ended;
+  }
+
+  #nodeArgs(service, script, ...args) {
+    return ["exec", "-T", service, "node", "-e", script, "--", ...args];
+  }
+
+  #engineDo(...args) {
+    const started = this.#run([this.#engine.command, ...args]);
+    started.child.stdin.end();
+    return started.ended;
+  }
+
+  #compose(args) {
+    const started = this.#run([...this.#engine.compose, "--project-name", this.name, ...args]);
+    if (args[0] !== "exec") started.child.stdin.end();
+    return started;
+  }
+
+  #run([command, ...args]) {
+    const child = spawn(command, args, {
       cwd: root,
       env: this.#environment,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     const ended = new Promise((resolve, reject) => {
       let stdout = "";
@@ -175,11 +197,14 @@ export class ComposeProject {
       child.stderr.setEncoding("utf8").on("data", (text) => {
         stderr += text;
       });
+      // Whoever ended early has read nothing.
+      child.stdin.on("error", () => undefined);
       child.on("error", reject);
       child.on("close", (code) => {
         const said = `${stdout}${stderr}`.trim().split("\n").slice(-40).join("\n");
+        const what = args.filter((arg) => arg.length < 40).join(" ");
         if (code === 0) resolve(stdout);
-        else reject(new Error(`"compose ${args[0]}" exited with ${code}:\n${said}`));
+        else reject(new Error(`"${command} ${what}" exited with ${code}:\n${said}`));
       });
     });
     // Whoever starts it awaits it later: a failure in between is not an unhandled one.
