@@ -57,7 +57,8 @@ export interface RegistryService {
   readonly replicaId: string;
   /** @throws MeshError */
   register(input: RegisterInput): InstanceRecord;
-  renew(leases: readonly LeaseKey[]): LeaseResult[];
+  /** At once when this replica keeps all of them. @throws MeshError NOT_SYNCED */
+  renew(leases: readonly LeaseKey[]): LeaseResult[] | Promise<LeaseResult[]>;
   /** Journaled before it resolves. @returns whose registration was removed. @throws MeshError */
   deregister(lease: LeaseKey): Promise<string>;
   evict(lease: LeaseKey): Promise<string>;

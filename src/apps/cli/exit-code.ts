@@ -24,6 +24,7 @@ const CODES: Readonly<Partial<Record<MeshErrorCode, number>>> = {
   UNREACHABLE: EXIT.unreachable,
   // The control plane is going away or cannot write: as good as not there for now.
   DRAINING: EXIT.unreachable,
+  NOT_SYNCED: EXIT.unreachable,
   PERMISSION_DENIED: EXIT.denied,
   UNAUTHENTICATED: EXIT.denied,
   ETAG_MISMATCH: EXIT.conflict,

@@ -17,6 +17,7 @@ const TRANSIENT: ReadonlySet<MeshErrorCode> = new Set([
   "UNREACHABLE",
   "TIMEOUT",
   "DRAINING",
+  "NOT_SYNCED",
   "LIMIT_REACHED",
   "STORAGE_FAILED",
 ]);

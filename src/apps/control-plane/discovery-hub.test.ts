@@ -231,7 +231,7 @@ describe("settling", () => {
   const settle = (): void => {
     for (let s = 0; s < 6; s++) {
       clock.advance(5_000);
-      plane.replica.renew([aLease("a")]);
+      void plane.replica.renew([aLease("a")]);
     }
     clock.advance(1);
   };

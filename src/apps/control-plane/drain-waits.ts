@@ -1,39 +1,49 @@
-import { pendingAgents } from "../../core/discovery/drain-barrier.ts";
+import { type PendingAgent, pendingAgents } from "../../core/discovery/drain-barrier.ts";
+import { drainVerdict } from "../../core/discovery/drain-verdict.ts";
 import type { ServiceKey } from "../../core/model/names.ts";
-import type { InstanceRecord } from "../../core/registry/record.ts";
+import type { Registry } from "../../core/registry/registry.ts";
+import type { PendingAnswer, PendingQuestion } from "../../core/replication/calls.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { DrainResult } from "../../ports/registry-service.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
+import { type DrainPeers, DrainPolls, NO_PEERS } from "./drain-polls.ts";
 import type { WatchSessions } from "./watch-sessions.ts";
 
-/** Between events, so that "lost for 30 s" and "settled" are noticed too. */
+/** Between events, so that "lost for 30 s" and "settled" are noticed too, and other replicas are asked. */
 const RECHECK_MS = 250;
+
+/** Agents mostly let go within a few milliseconds: the first looks come sooner, each after twice the time. */
+const FIRST_RECHECK_MS = 10;
+
+/** Which drain; who was lost is found out on the way. */
+export type DrainQuestion = Omit<PendingQuestion, "lostAgentIds">;
 
 interface Wait {
   readonly check: () => void;
 }
 
-/** Drain calls that wait for agents. */
-export class DrainWaits {
-  readonly #clock: Clock;
-  readonly #hub: DiscoveryHub;
-  readonly #watches: WatchSessions;
-  readonly #replicaId: string;
-  readonly #settlesAtMs: number;
-  readonly #waits = new Map<ServiceKey, Set<Wait>>();
+export interface DrainWaitsOptions {
+  readonly clock: Clock;
+  readonly hub: DiscoveryHub;
+  readonly watches: WatchSessions;
+  readonly registry: Registry;
+  readonly replicaId: string;
+  readonly settlesAtMs: number;
+}
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly hub: DiscoveryHub;
-    readonly watches: WatchSessions;
-    readonly replicaId: string;
-    readonly settlesAtMs: number;
-  }) {
-    this.#clock = options.clock;
-    this.#hub = options.hub;
-    this.#watches = options.watches;
-    this.#replicaId = options.replicaId;
-    this.#settlesAtMs = options.settlesAtMs;
+/** Drain calls that wait for agents: for those of this replica, and through its peers for theirs. */
+export class DrainWaits {
+  readonly #options: DrainWaitsOptions;
+  readonly #waits = new Map<ServiceKey, Set<Wait>>();
+  #peers: DrainPeers = NO_PEERS;
+
+  constructor(options: DrainWaitsOptions) {
+    this.#options = options;
+  }
+
+  /** Whose agents count, too. */
+  usePeers(peers: DrainPeers): void {
+    this.#peers = peers;
   }
 
   /** Something that drains of this service may wait for has happened. */
@@ -41,62 +51,105 @@ export class DrainWaits {
     for (const wait of this.#waits.get(key) ?? []) wait.check();
   }
 
-  until(record: InstanceRecord, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
-    const startedMs = this.#clock.nowMs();
-    const { view } = this.#hub.viewOf(record.service.key);
-    const drainVersion = view.version;
+  /** This replica's part of a drain, wherever it was asked for. */
+  answer(question: PendingQuestion): PendingAnswer {
+    const { clock, hub, watches, replicaId, settlesAtMs } = this.#options;
+    const nowMs = clock.nowMs();
+    const settlesInMs = hub.isSettled ? 0 : Math.max(1, settlesAtMs - nowMs);
+    const { registrationId } = question;
+    const shared = hub.views.get(question.service);
+    if (shared === undefined) {
+      // Whoever asks another replica for a service that nobody registered makes no service of it.
+      const nobody = { otherSince: undefined, outSince: undefined, subscriptions: [], lost: [] };
+      const pending = pendingAgents({ ...nobody, registrationId, replicaId, settlesInMs });
+      return { pending, moreCount: 0, agentCount: 0, backAgentIds: [] };
+    }
+    const lost = watches.lostFrom(question.service, nowMs);
+    const pending = pendingAgents({
+      otherSince: shared.view.otherSince(question.instanceId),
+      registrationId,
+      outSince: shared.view.outSince(question) ?? this.#endedSince(question, shared.view.version),
+      subscriptions: shared.subscribers,
+      lost,
+      replicaId,
+      settlesInMs,
+    });
+    const wanted = new Set(question.lostAgentIds);
+    const backAgentIds = new Set<string>();
+    let agentCount = lost.length;
+    for (const { watcher } of shared.subscribers) {
+      if (!watcher.isDataPlane) continue;
+      agentCount++;
+      if (wanted.has(watcher.agentId)) backAgentIds.add(watcher.agentId);
+    }
+    return { pending, moreCount: 0, agentCount, backAgentIds: [...backAgentIds] };
+  }
+
+  until(question: DrainQuestion, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
+    const { clock } = this.#options;
+    const startedMs = clock.nowMs();
+    const polls = new DrainPolls(this.#peers);
+    let lostAgentIds: readonly string[] = [];
+    let waitMs = FIRST_RECHECK_MS;
     return new Promise((resolve) => {
       let cancelTimer: (() => void) | undefined;
+      let isFinished = false;
       const finish = (result: DrainResult): void => {
+        isFinished = true;
         cancelTimer?.();
         signal.removeEventListener("abort", wait.check);
-        this.#remove(view.key, wait);
+        this.#remove(question.service, wait);
         resolve(result);
       };
       const wait: Wait = {
         check: () => {
-          const result = this.#evaluate(record, drainVersion, startedMs);
-          const isOver = this.#clock.nowMs() - startedMs >= deadlineMs || signal.aborted;
-          if (result.outcome === "safe" || isOver) finish(result);
+          if (isFinished) return;
+          const verdict = this.#verdict({ ...question, lostAgentIds }, polls);
+          ({ lostAgentIds } = verdict);
+          const { pending, agentCount } = verdict;
+          const waitedMs = clock.nowMs() - startedMs;
+          // A call that does not wait is told what the others say, all the same.
+          const isOver = (waitedMs >= deadlineMs && polls.hasAsked) || signal.aborted;
+          const outcome = pending.length === 0 ? "safe" : "deadline";
+          if (outcome === "safe" || isOver) finish({ outcome, pending, waitedMs, agentCount });
         },
       };
       const recheck = (): void => {
-        cancelTimer = this.#clock.after(
-          Math.max(1, Math.min(RECHECK_MS, deadlineMs - (this.#clock.nowMs() - startedMs))),
-          () => {
-            recheck();
-            wait.check();
-          },
-        );
+        polls.ask({ ...question, lostAgentIds }, wait.check);
+        const leftMs = deadlineMs - (clock.nowMs() - startedMs);
+        const nextMs = leftMs > 0 ? Math.max(1, Math.min(waitMs, leftMs)) : RECHECK_MS;
+        cancelTimer = clock.after(nextMs, () => {
+          waitMs = Math.min(2 * waitMs, RECHECK_MS);
+          recheck();
+          wait.check();
+        });
       };
-      this.#add(view.key, wait);
+      this.#add(question.service, wait);
       signal.addEventListener("abort", wait.check);
       recheck();
       wait.check();
     });
   }
 
-  #evaluate(record: InstanceRecord, drainVersion: number, startedMs: number): DrainResult {
-    const nowMs = this.#clock.nowMs();
-    const shared = this.#hub.viewOf(record.service.key);
-    const lost = this.#watches.lostFrom(record.service.key, nowMs);
-    const pending = pendingAgents({
-      otherSince: shared.view.otherSince(record.instance.id),
-      registrationId: record.instance.registrationId,
-      drainVersion,
-      subscriptions: shared.subscribers,
-      lost,
-      replicaId: this.#replicaId,
-      settlesInMs: this.#hub.isSettled ? 0 : Math.max(1, this.#settlesAtMs - nowMs),
-    });
-    let agentCount = lost.length;
-    for (const { watcher } of shared.subscribers) agentCount += watcher.isDataPlane ? 1 : 0;
-    return {
-      outcome: pending.length === 0 ? "safe" : "deadline",
-      pending,
-      waitedMs: nowMs - startedMs,
-      agentCount,
+  #verdict(question: PendingQuestion, polls: DrainPolls): ReturnType<typeof drainVerdict> {
+    const own = this.answer(question);
+    const isolated: PendingAgent = {
+      agentId: this.#options.replicaId,
+      kind: "replica-unreachable",
+      detail:
+        "this replica hears too few others to know their agents; ask again when the network between them works",
     };
+    const pending = this.#peers.isIsolated ? [...own.pending, isolated] : own.pending;
+    return drainVerdict({ ...own, pending }, polls.reports());
+  }
+
+  /** Of a process that ended, and which the view has forgotten: whoever knows the newest version knows that. */
+  #endedSince(question: DrainQuestion, newestVersion: number): number | undefined {
+    const { registry } = this.#options;
+    const { service, instanceId, registrationId } = question;
+    if (registry.find(question) !== undefined) return undefined;
+    const hasEnded = registry.fences.find(service, instanceId, registrationId) !== undefined;
+    return hasEnded ? newestVersion : undefined;
   }
 
   #add(key: ServiceKey, wait: Wait): void {

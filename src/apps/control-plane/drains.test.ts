@@ -147,9 +147,9 @@ describe("a drain", () => {
     expect(reasons((await drain(0)).answer)).toEqual(["cp not-settled"]);
     const box = await drain(60_000);
     clock.advance(14_000);
-    plane.replica.renew([aLease("a")]);
+    void plane.replica.renew([aLease("a")]);
     clock.advance(14_000);
-    plane.replica.renew([aLease("a")]);
+    void plane.replica.renew([aLease("a")]);
     clock.advance(3_000);
     await settlePromises();
     expect(box.answer?.outcome).toBe("safe");

@@ -82,7 +82,7 @@ test("restored leases run until the server has settled, and a beat before keeps 
   const agent = new TestAgent(plane, "agent").watch();
   clock.advance(25_000);
   agent.ack();
-  plane.replica.renew([aLease("c")]);
+  void plane.replica.renew([aLease("c")]);
   clock.advance(10_000);
   const removed = agent.updates.flatMap(({ removals }) => removals.map(({ id }) => id));
   expect(removed).toEqual([]);
@@ -100,7 +100,7 @@ test("snapshots are written after changes, and not without any", async () => {
   const written = store.snapshotCount;
   for (let i = 0; i < 10; i++) {
     clock.advance(1_000);
-    plane.replica.renew([aLease("a")]);
+    void plane.replica.renew([aLease("a")]);
     await Promise.resolve();
   }
   expect(store.snapshotCount).toBe(written);

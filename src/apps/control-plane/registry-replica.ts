@@ -2,7 +2,7 @@ import type { ServiceView } from "../../core/discovery/service-view.ts";
 import type { RemovalReason } from "../../core/model/endpoint.ts";
 import { formatAddress, type Health, type Metadata } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
-import { serviceKey, splitServiceKey } from "../../core/model/names.ts";
+import { serviceKey } from "../../core/model/names.ts";
 import type { RegisterInput } from "../../core/registry/admission.ts";
 import type { Fence } from "../../core/registry/fences.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
@@ -27,8 +27,12 @@ import { AttachSessions } from "./attach-sessions.ts";
 import { BatchTime } from "./batch-time.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import type { DrainWaits } from "./drain-waits.ts";
+import { findRecord } from "./find-record.ts";
 import { instancesOf, servicesOf, unknownService } from "./listing.ts";
+import { OperatorDrains } from "./operator-drains.ts";
+import { NO_OWNERS, type Owners } from "./owners.ts";
 import { drainingError, refusalError } from "./registry-errors.ts";
+import { Renewals } from "./renewals.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
 
 export interface ReplicaOptions {
@@ -56,12 +60,15 @@ export class RegistryReplica implements RegistryService {
   readonly replicaId: string;
   readonly registry: Registry;
   readonly sessions: AttachSessions;
+  readonly renewals: Renewals;
+  readonly operatorDrains: OperatorDrains;
   readonly #clock: Clock;
   readonly #time: BatchTime;
   readonly #log: Log;
   readonly #store: RegistryStore;
   readonly #hub: DiscoveryHub;
   #replication: ReplicationVoice = ALONE;
+  #owners: Owners = NO_OWNERS;
   #waits: DrainWaits | undefined;
   #isDraining = false;
 
@@ -81,6 +88,16 @@ export class RegistryReplica implements RegistryService {
       ended: (fence) => this.#replication.ended(fence),
       handedOver: (record, generation) => this.#replication.handedOver(record, generation),
     });
+    const { registry } = this;
+    const { clock } = options;
+    const publish = () => this.publish();
+    const newGroup = (leaseMs: number) => this.newGroup(leaseMs, "");
+    this.renewals = new Renewals({ registry, clock, newGroup, publish });
+    this.operatorDrains = new OperatorDrains({
+      ...{ registry, clock, publish },
+      journal: (entry) => this.#journal(entry),
+      takeOver: (record) => this.renewals.takeOver(record),
+    });
   }
 
   /** The drains need the watchers, which need the hub: tied together at the start. */
@@ -91,6 +108,13 @@ export class RegistryReplica implements RegistryService {
   /** Before anything is registered or restored: what was written earlier would never be told. */
   useReplication(replication: ReplicationVoice): void {
     this.#replication = replication;
+  }
+
+  /** What only its owner may do to a record is asked of it from now on. */
+  useOwners(owners: Owners): void {
+    this.#owners = owners;
+    this.renewals.useOwners(owners);
+    this.operatorDrains.useOwners(owners);
   }
 
   register(input: RegisterInput): InstanceRecord {
@@ -121,7 +145,8 @@ export class RegistryReplica implements RegistryService {
 
   setHealth(lease: LeaseKey, health: Health): void {
     const record = this.registry.find(lease);
-    if (record !== undefined) this.registry.setHealth(record, health);
+    // Of a client that attached elsewhere meanwhile, this session is the older one.
+    if (record?.isOwn === true) this.registry.setHealth(record, health);
   }
 
   /** Tells watchers what changed since the last call. */
@@ -131,11 +156,8 @@ export class RegistryReplica implements RegistryService {
     this.#hub.publish();
   }
 
-  renew(leases: readonly LeaseKey[]): LeaseResult[] {
-    const nowMs = this.#clock.nowMs();
-    const results = leases.map((lease) => this.registry.renew(lease, nowMs));
-    this.publish();
-    return results;
+  renew(leases: readonly LeaseKey[]): LeaseResult[] | Promise<LeaseResult[]> {
+    return this.renewals.renew(leases);
   }
 
   async deregister(lease: LeaseKey): Promise<string> {
@@ -143,8 +165,6 @@ export class RegistryReplica implements RegistryService {
   }
 
   async evict(lease: LeaseKey): Promise<string> {
-    const record = this.#find(lease);
-    this.sessions.notify(record, "evicted", "an operator evicted this instance");
     return this.#end(lease, "evicted");
   }
 
@@ -164,14 +184,13 @@ export class RegistryReplica implements RegistryService {
   }
 
   async drain(lease: LeaseKey, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
-    const record = this.#find(lease);
-    await this.#setDraining(record, true);
     if (this.#waits === undefined) throw new MeshError("INTERNAL", "drains are not wired");
-    return this.#waits.until(record, deadlineMs, signal);
+    const question = await this.operatorDrains.set(lease, true);
+    return this.#waits.until(question, deadlineMs, signal);
   }
 
   async undrain(lease: LeaseKey): Promise<number> {
-    return this.#setDraining(this.#find(lease), false);
+    return (await this.operatorDrains.set(lease, false)).operatorRevision;
   }
 
   attach(clientId: string, sink: AttachSink): AttachSession {
@@ -211,25 +230,8 @@ export class RegistryReplica implements RegistryService {
     this.sessions.drain(retryAfterMs);
   }
 
-  #find(lease: LeaseKey): InstanceRecord {
-    const record = this.registry.find(lease);
-    if (record !== undefined) return record;
-    const name = `${lease.service}/${lease.instanceId}`;
-    if (this.registry.whyMissing(lease) === "superseded") {
-      const holder = this.registry.find({ ...lease, registrationId: "" });
-      throw new MeshError(
-        "SUPERSEDED",
-        `registration ${lease.registrationId} of ${name} ended; ${holder === undefined ? "nobody" : `registration ${holder.instance.registrationId}`} holds the id now`,
-      );
-    }
-    throw new MeshError(
-      "INSTANCE_NOT_FOUND",
-      `there is no instance ${name}; \`weir endpoints ${splitServiceKey(lease.service).service}\` lists those that exist`,
-    );
-  }
-
   async #end(lease: LeaseKey, reason: "deregistered" | "evicted"): Promise<string> {
-    const record = this.#find(lease);
+    const record = findRecord(this.registry, lease, this.#owners.isSynced);
     const written = this.#remove(record, reason);
     this.publish();
     await written;
@@ -252,6 +254,9 @@ export class RegistryReplica implements RegistryService {
       );
       return;
     }
+    if (reason === "evicted") {
+      this.sessions.notify(record, "evicted", "an operator evicted this instance");
+    }
     if (reason !== "superseded") return;
     // Nobody waits for this one: the newcomer's registration is not less true without it.
     void this.#journal({ kind: "supersede", fence }).catch(() => undefined);
@@ -260,28 +265,6 @@ export class RegistryReplica implements RegistryService {
       "superseded",
       `another process registered ${record.service.key}/${record.instance.id}; this one was at ${formatAddress(record.instance.address, record.instance.ports[0]?.port ?? 0)}`,
     );
-  }
-
-  async #setDraining(record: InstanceRecord, isDraining: boolean): Promise<number> {
-    const { service, instance } = record;
-    if (isDraining && !record.isDraining) this.#forgetInFlight(record);
-    const operatorRevision = this.registry.setDraining(record, isDraining);
-    this.publish();
-    await this.#journal({
-      kind: isDraining ? "drain" : "undrain",
-      serviceKey: service.key,
-      instanceId: instance.id,
-      registrationId: instance.registrationId,
-      operatorRevision,
-    });
-    return operatorRevision;
-  }
-
-  /** What agents reported during an earlier drain says nothing about this one. */
-  #forgetInFlight(record: InstanceRecord): void {
-    for (const { watcher } of this.#hub.viewOf(record.service.key).subscribers) {
-      watcher.forgetInFlight(record.instance.registrationId);
-    }
   }
 
   #journal(entry: JournalEntry): Promise<void> {

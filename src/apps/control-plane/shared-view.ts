@@ -41,12 +41,17 @@ export class SharedView {
   commit(version: number): void {
     for (const change of this.#pending) {
       if ("reason" in change) this.view.remove(change, version);
-      else this.view.upsert(change, version);
+      else if (this.view.upsert(change, version)) this.#forgetInFlight(change);
     }
     this.#pending = [];
     // The first registration of a service that has a policy already, and says nothing itself.
     if (this.#overrides !== undefined && this.view.serviceVersion === 0) this.commitRecord(version);
     this.#forget();
+  }
+
+  /** What agents reported during an earlier drain says nothing about this one. */
+  #forgetInFlight({ registrationId }: Endpoint): void {
+    for (const { watcher } of this.subscribers) watcher.forgetInFlight(registrationId);
   }
 
   /** What instances say of the service from the next `commitRecord` on. */

@@ -1,6 +1,9 @@
 import { runEpoch } from "../../core/discovery/run-epoch.ts";
 import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
-import { DEFAULT_SETTLE_AFTER_MS, settlesAtMs } from "../../core/discovery/settling.ts";
+import {
+  DEFAULT_SETTLE_AFTER_MS,
+  settlesAtMs as settleTimeOf,
+} from "../../core/discovery/settling.ts";
 import type { Update } from "../../core/discovery/update.ts";
 import { newFastRandom } from "../../core/model/fast-random.ts";
 import type { ServiceKey } from "../../core/model/names.ts";
@@ -78,7 +81,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   for (const problem of loaded.problems) log.warn({}, problem);
   const epoch = nextEpoch(loaded, clock.wallMs());
   const { settleAfterMs = DEFAULT_SETTLE_AFTER_MS } = options;
-  const settleAtMs = settlesAtMs({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
+  const settlesAtMs = settleTimeOf({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
   const others = othersOf(options, () => cluster);
   const encoder = encoderOf(options.encoder, others.positions);
@@ -89,26 +92,27 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const guard = new SelfPreservation();
   const progressed = (key: ServiceKey): void => drains.progressed(key);
   const watches = new WatchSessions({ replicaId, clock, hub, progressed, turnover, ...others });
-  const drains = new DrainWaits({ clock, hub, watches, replicaId, settlesAtMs: settleAtMs });
+  const { registry } = replica;
+  const drains = new DrainWaits({ clock, hub, watches, registry, replicaId, settlesAtMs });
   replica.useDrains(drains);
 
   let isDraining = false;
   const cluster = clusterOf(options, {
-    ...{ replica, turnover, epoch },
+    ...{ replica, drains, turnover, epoch },
     isSettled: () => hub.isSettled,
     isDraining: () => isDraining,
     fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
   });
-  const restoredCount = restore(replica.registry, loaded, startedAtMs, settleAtMs);
+  const restoredCount = restore(registry, loaded, startedAtMs, settlesAtMs);
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
   replica.publish();
-  const kept = { registry: replica.registry, identity: { epoch, replicaId } };
+  const kept = { registry, identity: { epoch, replicaId } };
   const snapshots = new SnapshotKeeper({ clock, log, store, ...kept });
   const reaper = new LeaseReaper(clock, log, replica, guard);
   cluster?.start();
   const cancelSettle = settleWhen(
     { hub, clock, log },
-    settleAtMs - startedAtMs,
+    settlesAtMs - startedAtMs,
     () => cluster?.isSynced ?? true,
   );
   const admin = new AdminViews({

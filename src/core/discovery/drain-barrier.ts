@@ -21,8 +21,8 @@ export interface PendingAgent {
 
 export interface BarrierInput {
   readonly registrationId: RegistrationId;
-  /** The version that says `draining`. */
-  readonly drainVersion: number;
+  /** The version that first told agents to send it nothing more; `undefined` while none did. */
+  readonly outSince: number | undefined;
   /** The version from which on agents know somebody else to send to; `undefined` while there is nobody. */
   readonly otherSince: number | undefined;
   /** Of all watchers of the service. */
@@ -41,11 +41,21 @@ export interface BarrierInput {
 export function pendingAgents(input: BarrierInput): PendingAgent[] {
   const pending: PendingAgent[] = [];
   let agentCount = 0;
+  // Until they know somebody else, agents go on sending to the only endpoint that they have.
+  const neededVersion = Math.max(input.outSince ?? 0, input.otherSince ?? 0);
   for (const subscription of input.subscriptions) {
     if (!subscription.watcher.isDataPlane) continue;
     agentCount++;
-    const reason = whyPending(subscription, input);
+    if (input.outSince === undefined) continue;
+    const reason = whyPending(subscription, neededVersion, input.registrationId);
     if (reason !== undefined) pending.push(reason);
+  }
+  if (input.outSince === undefined) {
+    pending.push({
+      agentId: input.replicaId,
+      kind: "replica-unreachable",
+      detail: `it tells its ${agentCount} agents of no drain: it has not heard of it yet, or it was taken back`,
+    });
   }
   for (const { agentId, lostForMs } of input.lost) {
     agentCount++;
@@ -72,15 +82,17 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
   return pending;
 }
 
-function whyPending(subscription: Subscription, input: BarrierInput): PendingAgent | undefined {
+function whyPending(
+  subscription: Subscription,
+  neededVersion: number,
+  registrationId: RegistrationId,
+): PendingAgent | undefined {
   const { agentId } = subscription.watcher;
-  // Until it knows somebody else, it goes on sending to the only endpoint that it has.
-  const neededVersion = Math.max(input.drainVersion, input.otherSince ?? 0);
   if (subscription.ackedVersion < neededVersion) {
     const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${neededVersion}`;
     return { agentId, kind: "not-acknowledged", detail };
   }
-  const count = subscription.watcher.inFlightTo(input.registrationId);
+  const count = subscription.watcher.inFlightTo(registrationId);
   if (count === 0) return undefined;
   const detail =
     count === undefined

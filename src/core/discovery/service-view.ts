@@ -2,7 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
 import { IdMap } from "../model/id-map.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
-import type { InstanceId, ServiceKey } from "../model/names.ts";
+import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
 import type { EndpointsUpdate, ServiceUpdate } from "./update.ts";
 
 /**
@@ -13,6 +13,14 @@ const MIN_RING = 256;
 
 /** Snapshots travel in chunks of at most this size, so that one slow stream blocks nobody. */
 export const MAX_CHUNK_BYTES = 256 * 1024;
+
+/** A process that an operator drained. */
+export interface DrainedProcess {
+  readonly instanceId: InstanceId;
+  readonly registrationId: RegistrationId;
+  /** The decision that drained it. */
+  readonly operatorRevision: number;
+}
 
 interface Versioned<T> {
   readonly item: T;
@@ -36,6 +44,8 @@ export class ServiceView {
   exists = false;
   readonly #endpoints = new IdMap<Endpoint>();
   readonly #removals = new Map<InstanceId, Versioned<Removal>>();
+  /** The version that first told of each drain that holds: few at a time. */
+  readonly #drains = new Map<InstanceId, number>();
   /** Who changed, oldest first, and in which version: side by side, because every instance is in it. */
   readonly #changedIds: InstanceId[] = [];
   readonly #changedAt: number[] = [];
@@ -75,6 +85,20 @@ export class ServiceView {
     return since;
   }
 
+  /**
+   * The version that first told agents to send that process nothing more: it drains by that decision
+   * of an operator or a later one, or it is gone. `undefined` while no version says so.
+   */
+  outSince({ instanceId, registrationId, operatorRevision }: DrainedProcess): number | undefined {
+    const endpoint = this.#endpoints.get(instanceId);
+    if (endpoint?.registrationId === registrationId) {
+      const isHeard = endpoint.operatorRevision >= operatorRevision;
+      return isHeard ? this.#drains.get(instanceId) : undefined;
+    }
+    const removal = this.#removals.get(instanceId);
+    return removal?.item.registrationId === registrationId ? removal.version : undefined;
+  }
+
   #findOther(id: InstanceId): number | undefined {
     const others = new Set<InstanceId>();
     for (const endpoint of this.#endpoints.values()) {
@@ -91,17 +115,20 @@ export class ServiceView {
     return others.size > 0 ? this.#floor : version;
   }
 
-  upsert(endpoint: Endpoint, version: number): void {
+  /** @returns true when a drain began by it. */
+  upsert(endpoint: Endpoint, version: number): boolean {
     const former = this.#endpoints.set(endpoint);
     this.#addHash(endpoint.hash);
     if (former !== undefined) this.#addHash(-former.hash);
     if (this.#removals.size > 0) this.#removals.delete(endpoint.id);
     this.exists = true;
     this.#remember(endpoint.id, version);
+    return this.#noteDrain(endpoint, former, version);
   }
 
   remove(removal: Removal, version: number): void {
     const former = this.#endpoints.get(removal.id);
+    if (this.#drains.size > 0) this.#drains.delete(removal.id);
     if (former !== undefined) {
       this.#addHash(-former.hash);
       this.#endpoints.delete(removal.id);
@@ -192,6 +219,21 @@ export class ServiceView {
       removals: [],
       digest: this.digest,
     };
+  }
+
+  #noteDrain(endpoint: Endpoint, former: Endpoint | undefined, version: number): boolean {
+    const { id, state, registrationId, operatorRevision } = endpoint;
+    if (state !== "draining") {
+      if (this.#drains.size > 0) this.#drains.delete(id);
+      return false;
+    }
+    const isKnown =
+      former?.state === "draining" &&
+      former.registrationId === registrationId &&
+      former.operatorRevision === operatorRevision;
+    // A higher revision says that it served in between, though this replica did not hear of that.
+    if (!isKnown) this.#drains.set(id, version);
+    return !isKnown;
   }
 
   #addHash(hash: bigint): void {

@@ -16,6 +16,8 @@ export type MeshErrorCode =
   | "PERMISSION_DENIED"
   | "UNAUTHENTICATED"
   | "DRAINING"
+  /** A replica has not heard everything of its peers yet: it cannot say that something does not exist. */
+  | "NOT_SYNCED"
   | "PROTOCOL_VIOLATION"
   | "SLOW_WATCHER"
   | "STORAGE_FAILED"

@@ -9,6 +9,7 @@ import {
   type InstanceView,
   LeaseResult,
   type RegistryServiceServer,
+  type RenewResponse,
 } from "../../gen/weir/v1/registry.ts";
 import type { Service } from "../../gen/weir/v1/types.ts";
 import type { Authorizer, Principal, Verb } from "../../ports/authorizer.ts";
@@ -60,7 +61,8 @@ export function registryHandlers(
         const name = splitServiceKey(key);
         allow(principal, "register", name.namespace, name.service);
       }
-      return { results: service.renew(keys).map((result) => LEASE_RESULT[result]) };
+      const results = service.renew(keys);
+      return results instanceof Promise ? results.then(renewedToWire) : renewedToWire(results);
     }),
     deregister: unary(async ({ lease }, { principal }) => {
       const key = leaseKeyFromWire(lease, "lease");
@@ -117,6 +119,10 @@ const LEASE_RESULT: Readonly<Record<CoreLeaseResult, LeaseResult>> = {
   "not-found": LeaseResult.LEASE_RESULT_NOT_FOUND,
   superseded: LeaseResult.LEASE_RESULT_SUPERSEDED,
 };
+
+function renewedToWire(results: readonly CoreLeaseResult[]): RenewResponse {
+  return { results: results.map((result) => LEASE_RESULT[result]) };
+}
 
 function drainToWire(result: DrainResult) {
   return {

@@ -27,6 +27,7 @@ const GRPC_CODES = {
   PERMISSION_DENIED: Code.PERMISSION_DENIED,
   UNAUTHENTICATED: Code.UNAUTHENTICATED,
   DRAINING: Code.UNAVAILABLE,
+  NOT_SYNCED: Code.UNAVAILABLE,
   // Another replica, or this one after somebody made room, can do what this one cannot now.
   STORAGE_FAILED: Code.UNAVAILABLE,
   PROTOCOL_VIOLATION: Code.FAILED_PRECONDITION,
