@@ -1,9 +1,10 @@
-/** `npm run e2e -- deploy|kill|headless|library [--json] [--small] [--rps N] [--instances N]`. */
+/** `npm run e2e -- deploy|kill|headless|library|replicas [--json] [--small] [--rps N] [--instances N]`. */
 import { parseArgs } from "node:util";
 import { deploy } from "./deploy.ts";
 import { headless } from "./headless.ts";
 import { kill } from "./kill.ts";
 import { library } from "./library.ts";
+import { replicas } from "./replicas.ts";
 import { FULL_SCALE, type Run, type Scale, SMALL_SCALE } from "./scale.ts";
 
 const RUNS: Readonly<Record<string, (scale: Scale, say: (line: string) => void) => Promise<Run>>> =
@@ -12,10 +13,11 @@ const RUNS: Readonly<Record<string, (scale: Scale, say: (line: string) => void) 
     kill,
     headless,
     library,
+    replicas,
   };
 
 const USAGE =
-  "usage: npm run e2e -- deploy|kill|headless|library [--json] [--small] [--rps N] [--instances N]";
+  "usage: npm run e2e -- deploy|kill|headless|library|replicas [--json] [--small] [--rps N] [--instances N]";
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

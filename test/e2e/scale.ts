@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { LoadReport } from "../support/load-protocol.ts";
+import { FULL_REPLICAS, type ReplicasScale, SMALL_REPLICAS } from "./cluster-scale.ts";
 
 /** How large a run is. */
 export interface Scale {
@@ -13,6 +14,8 @@ export interface Scale {
   readonly leaseMs: number;
   /** How many hosts, agent included, die at the end of `kill`. */
   readonly hostDeaths: number;
+  /** Of the run `replicas`. */
+  readonly replicas: ReplicasScale;
 }
 
 /** What the issue asks for. */
@@ -23,6 +26,7 @@ export const FULL_SCALE: Scale = {
   settleAfter: undefined,
   leaseMs: 15_000,
   hostDeaths: 2,
+  replicas: FULL_REPLICAS,
 };
 
 /** The same in a minute at most, for every run of the tests. */
@@ -33,6 +37,7 @@ export const SMALL_SCALE: Scale = {
   settleAfter: "1s",
   leaseMs: 5_000,
   hostDeaths: 1,
+  replicas: SMALL_REPLICAS,
 };
 
 /** The last line of a run with `--json`. */

@@ -1,0 +1,95 @@
+import { MeshTruth } from "../support/mesh-truth.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { WatcherCheck } from "../support/watcher-check.ts";
+import type { Replica } from "./cluster.ts";
+import { Crowd } from "./crowd.ts";
+import { Fleet } from "./fleet.ts";
+import { SERVICE } from "./scale.ts";
+import type { Stage } from "./stage.ts";
+
+/** Registering thousands of instances, and showing them to hundreds of watchers, on a busy machine. */
+const POPULATE_TIMEOUT_MS = 60_000;
+
+/** How many watchers see every service; the others see a part. */
+const WIDE_WATCHERS = 4;
+
+/** How large the mesh of a run is. */
+export interface Population {
+  readonly services: number;
+  /** Of each service. */
+  readonly instances: number;
+  /** Attach sessions that keep all instances. */
+  readonly clients: number;
+  readonly watchers: number;
+  /** That a watcher watches, except the few that watch all. */
+  readonly servicesAWatcher: number;
+  readonly leaseMs: number;
+}
+
+export interface MeshUnderTest {
+  readonly truth: MeshTruth;
+  readonly check: WatcherCheck;
+  readonly fleet: Fleet;
+  readonly crowd: Crowd;
+  /** All but the one that gets requests. */
+  readonly churned: readonly string[];
+}
+
+/** Registers all instances and lets all watchers watch; resolves when everybody sees everything. */
+export async function populate(
+  stage: Stage,
+  population: Population,
+  {
+    host = "127.0.0.1",
+    sides,
+  }: { readonly host?: string; readonly sides: readonly (readonly Replica[])[] },
+): Promise<MeshUnderTest> {
+  const { services: count, instances, clients, leaseMs } = population;
+  const truth = new MeshTruth(() => performance.now());
+  const check = new WatcherCheck(truth);
+  const services = [SERVICE, ...Array.from({ length: count - 1 }, (_, i) => `service-${i + 1}`)];
+  const addresses = (i: number) => (sides[i % sides.length] ?? []).map(({ address }) => address);
+  const fleet = new Fleet(stage, truth, {
+    ...{ host, leaseMs },
+    clients: Array.from({ length: clients }, (_, i) => addresses(i)),
+  });
+  const all = services.flatMap((service) =>
+    Array.from({ length: instances }, (_, i) => {
+      const id = `${service}-${i + 1}`;
+      return { service, id, registrationId: `${id}.0` };
+    }),
+  );
+  for (let client = 0; client < clients; client++) {
+    fleet.register(
+      client,
+      all.filter((_, i) => i % clients === client),
+    );
+  }
+  await waitUntil("all instances are registered", POPULATE_TIMEOUT_MS, () =>
+    services.every((service) => truth.liveOf(service).length === instances),
+  );
+  stage.note(`${all.length} instances of ${count} services are registered`);
+  const crowd = new Crowd(stage, check, watchersOf(population, services, addresses));
+  await waitUntil("all watchers see everything", POPULATE_TIMEOUT_MS, () => {
+    return check.mismatches(0).length === 0;
+  });
+  stage.note(`${population.watchers} watchers see them, at ${JSON.stringify(crowd.spread())}`);
+  return { truth, check, fleet, crowd, churned: services.slice(1) };
+}
+
+/** Every service is watched by about equally many. */
+function watchersOf(
+  { watchers, servicesAWatcher }: Population,
+  services: readonly string[],
+  addresses: (i: number) => readonly string[],
+) {
+  return Array.from({ length: watchers }, (_, i) => {
+    const first = (i * servicesAWatcher) % services.length;
+    const part = [...services, ...services].slice(first, first + servicesAWatcher);
+    return {
+      id: `watcher-${i + 1}`,
+      replicas: addresses(i),
+      services: i < WIDE_WATCHERS ? services : [...new Set(part)],
+    };
+  });
+}
