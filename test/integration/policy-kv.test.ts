@@ -81,13 +81,33 @@ describe.skipIf(findNatsServer() === undefined)("policies in JetStream", () => {
     expect(balancing(restarted)).toBe("random");
   });
 
+  test("what stands in the way is named, and who keeps copies", async () => {
+    const off = await natsServer();
+    const on = await natsServer({ hasJetStream: true });
+    const without = policyKv({ server: off, path: copy() });
+    await waitUntil("it is off", LIMIT_MS, () => without.state.problemKind === "no-jetstream");
+    expect(without.state.problem).toMatch(/JetStream is off: add `jetstream/);
+    const many = policyKv({ server: on, path: copy() }, { replicas: 3, bucket: "many" });
+    await waitUntil("one is no three", LIMIT_MS, () =>
+      /--policy-copies 1/.test(many.state.problem),
+    );
+    const well = await writableKv({ server: on, path: copy() });
+    expect(well.state).toMatchObject({
+      problem: "",
+      copies: { wanted: 1, current: 1, serverCount: 1 },
+    });
+  });
+
   test("of three servers one may go; without two of them nothing is written, and all is read", async () => {
     const servers = await natsCluster();
     const [one, two, three] = servers;
     if (one === undefined || two === undefined || three === undefined)
       throw new Error("no cluster");
     const urls = servers.map(({ url }) => url);
-    const store = policyKv({ server: one, path: copy() }, { replicas: 3, servers: urls });
+    const store = policyKv(
+      { server: one, path: copy() },
+      { replicas: 3, servers: urls, verifyIntervalMs: 500 },
+    );
     await waitUntil("policies can be written", LIMIT_MS, () => store.state.isWritable);
     await write(store, "random");
     await two.kill();
@@ -96,6 +116,7 @@ describe.skipIf(findNatsServer() === undefined)("policies in JetStream", () => {
       return stored !== undefined;
     });
     await three.kill();
+    await waitUntil("it is said", LIMIT_MS, () => store.state.problemKind === "no-quorum");
     await expect(write(store, "round_robin")).rejects.toMatchObject({ code: "STORAGE_FAILED" });
     expect(balancing(store)).toBe("peak_ewma");
     await two.start();

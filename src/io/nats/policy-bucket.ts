@@ -28,6 +28,8 @@ export interface BucketState {
   readonly createdMs: number;
   readonly lastRevision: number;
   readonly isEmpty: boolean;
+  /** Servers that are to keep a copy, and those that are up to date by the word of their leader. */
+  readonly copies: { readonly wanted: number; readonly current: number };
 }
 
 export type NewRevision = Omit<PolicyRevision, "revision" | "etag">;
@@ -64,9 +66,16 @@ export class PolicyBucket {
   }
 
   async state(): Promise<BucketState> {
-    const { created, state } = await this.#manager.streams.info(this.#stream);
+    const { created, state, config, cluster } = await this.#manager.streams.info(this.#stream);
     const { last_seq: lastRevision, messages } = state;
-    return { createdMs: Date.parse(created), lastRevision, isEmpty: messages === 0 };
+    const followers = cluster?.replicas?.filter(({ current, offline }) => current && !offline);
+    return {
+      createdMs: Date.parse(created),
+      lastRevision,
+      isEmpty: messages === 0,
+      // A server without a cluster is its own leader.
+      copies: { wanted: config.num_replicas, current: (followers?.length ?? 0) + 1 },
+    };
   }
 
   /** What was decided last of a service. */

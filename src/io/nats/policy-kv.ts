@@ -3,13 +3,26 @@ import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ServiceKey } from "../../core/model/names.ts";
 import { etagMismatch, PolicyBook } from "../../core/policies/policy-book.ts";
 import { etagOf, type PolicyRevision } from "../../core/policies/service-policy.ts";
+import type { BusProblem } from "../../ports/bus.ts";
 import type { LastGoodPolicies } from "../../ports/last-good-policies.ts";
 import type { Log } from "../../ports/log.ts";
-import type { PolicyChange, PolicyStore, PolicyStoreState } from "../../ports/policy-store.ts";
+import type {
+  PolicyChange,
+  PolicyCopies,
+  PolicyStore,
+  PolicyStoreState,
+} from "../../ports/policy-store.ts";
 import { dialNats, type NatsDialOptions } from "./nats-dial.ts";
 import { NatsLink } from "./nats-link.ts";
 import { parseServers } from "./nats-settings.ts";
-import { PolicyBucket } from "./policy-bucket.ts";
+import { type BucketState, PolicyBucket } from "./policy-bucket.ts";
+import { policyKvState, replacedAlarm } from "./policy-kv-state.ts";
+import {
+  forbidden,
+  type PolicyTrouble,
+  policyTrouble,
+  withoutConnection,
+} from "./policy-trouble.ts";
 import { withinTime } from "./within-time.ts";
 
 /** How often what was seen is compared with what the stream holds: watches break silently. */
@@ -53,7 +66,11 @@ export class PolicyKv implements PolicyStore {
   /** Never rejects. */
   #saving: Promise<void> = Promise.resolve();
   #alarm = "";
-  #trouble = "NATS has not answered yet";
+  /** What stands in the way now, apart from the alarm. */
+  #trouble: PolicyTrouble | undefined = withoutConnection({ message: "NATS has not answered yet" });
+  /** Why the last connection was of no use, until the news of its end come. */
+  #refused: PolicyTrouble | undefined;
+  #copies: PolicyCopies | undefined;
 
   /** Connects in the background. @throws MeshError INVALID_ARGUMENT */
   constructor(options: PolicyKvOptions) {
@@ -68,22 +85,22 @@ export class PolicyKv implements PolicyStore {
       clock: options.clock,
       random: options.random,
       events: {
-        ready: (connection) =>
-          withinTime(this.#open(connection), OPEN_LIMIT_MS, options.clock, "reading policies"),
-        lost: (_connection, problem) => this.#lose(problem.message),
+        ready: (connection) => this.#ready(connection),
+        lost: (_connection, problem) => this.#lose(withoutConnection(problem)),
         replaced: () => undefined,
-        problem: ({ message }) => this.#setTrouble(message),
-        denied: (operation, subject) => this.#setTrouble(`NATS forbids to ${operation} ${subject}`),
+        problem: (problem) => this.#problem(problem),
+        denied: (operation, subject) => {
+          this.#trouble = forbidden(operation, subject);
+        },
       },
     });
     this.#link.start();
   }
 
   get state(): PolicyStoreState {
-    const isWritable = this.#bucket !== undefined && this.#alarm === "";
-    const trouble = this.#bucket === undefined ? this.#trouble : "";
-    const problem = this.#alarm || (trouble && `policies cannot be changed now: ${trouble}`);
-    return { kind: "nats", where: this.#options.bucket, isWritable, problem, note: "" };
+    const { bucket } = this.#options;
+    const now = { alarm: this.#alarm, trouble: this.#trouble, copies: this.#copies };
+    return policyKvState({ bucket, ...now });
   }
 
   list(): readonly PolicyRevision[] {
@@ -124,7 +141,7 @@ export class PolicyKv implements PolicyStore {
   }
 
   async close(): Promise<void> {
-    this.#lose("this server is shutting down");
+    this.#lose(withoutConnection({ message: "this server is shutting down" }));
     await this.#link.close();
     await this.#saving;
   }
@@ -160,15 +177,32 @@ export class PolicyKv implements PolicyStore {
     throw new MeshError("STORAGE_FAILED", this.state.problem, { retryAfterMs: 2_000 });
   }
 
+  /** Rejects when this connection is of no use for policies. */
+  async #ready(connection: NatsConnection): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      await withinTime(this.#open(connection), OPEN_LIMIT_MS, clock, "reading policies");
+    } catch (error) {
+      this.#refused = policyTrouble(error);
+      throw error;
+    }
+  }
+
+  #problem(problem: BusProblem): void {
+    if (this.#bucket === undefined) this.#trouble = this.#refused ?? withoutConnection(problem);
+    this.#refused = undefined;
+  }
+
   async #open(connection: NatsConnection): Promise<void> {
     const bucket = await PolicyBucket.open(connection, this.#options);
-    const { createdMs, lastRevision, isEmpty } = await bucket.state();
+    const { createdMs, lastRevision, isEmpty } = await this.#look(bucket);
     this.#judge(createdMs, lastRevision);
     if (this.#alarm === "") {
       this.#createdMs = createdMs;
       await this.#follow(bucket, isEmpty ? 0 : lastRevision);
     }
     this.#bucket = bucket;
+    this.#trouble = undefined;
     this.#verifyLater(bucket);
   }
 
@@ -197,7 +231,9 @@ export class PolicyKv implements PolicyStore {
     this.#cancelVerify();
     this.#cancelVerify = clock.after(verifyIntervalMs, () => {
       this.#verify(bucket)
-        .catch((error: unknown) => this.#setTrouble(String(error)))
+        .catch((error: unknown) => {
+          if (this.#bucket === bucket) this.#trouble = policyTrouble(error);
+        })
         .finally(() => {
           if (this.#bucket === bucket) this.#verifyLater(bucket);
         });
@@ -205,8 +241,9 @@ export class PolicyKv implements PolicyStore {
   }
 
   async #verify(bucket: PolicyBucket): Promise<void> {
-    const { createdMs, lastRevision, isEmpty } = await bucket.state();
+    const { createdMs, lastRevision, isEmpty } = await this.#look(bucket);
     if (this.#bucket !== bucket) return;
+    this.#trouble = undefined;
     this.#judge(createdMs, lastRevision);
     if (this.#alarm !== "" || isEmpty || lastRevision <= this.#toldRevision) return;
     this.#options.log.warn(
@@ -214,6 +251,12 @@ export class PolicyKv implements PolicyStore {
       "the watch of policies had broken: it starts anew",
     );
     await this.#follow(bucket, lastRevision);
+  }
+
+  async #look(bucket: PolicyBucket): Promise<BucketState> {
+    const state = await bucket.state();
+    this.#copies = { ...state.copies, serverCount: this.#options.servers.length };
+    return state;
   }
 
   #judge(createdMs: number, lastRevision: number): void {
@@ -233,10 +276,7 @@ export class PolicyKv implements PolicyStore {
     const what = isOther
       ? "was made anew"
       : `is at revision ${lastRevision}, behind ${this.#book.lastRevision} which is known here`;
-    return (
-      `the policies in NATS, bucket ${bucket}, are not believed: the stream ${what}. This server keeps the ${count} that it knows and changes none. ` +
-      "To go on with what NATS holds, stop the servers, move their last good copies away and start them; then put back what is missing with `weir policy import` of such a copy"
-    );
+    return replacedAlarm({ bucket, what, count });
   }
 
   #learn(revision: PolicyRevision): void {
@@ -255,14 +295,10 @@ export class PolicyKv implements PolicyStore {
     });
   }
 
-  #lose(trouble: string): void {
+  #lose(trouble: PolicyTrouble): void {
     this.#bucket = undefined;
     this.#stopFollowing();
     this.#cancelVerify();
-    this.#setTrouble(trouble);
-  }
-
-  #setTrouble(trouble: string): void {
     this.#trouble = trouble;
   }
 }
