@@ -51,6 +51,11 @@ export class ClusterMembers {
       .map(({ origin: { replicaId }, address }) => ({ replicaId, address }));
   }
 
+  /** False while one is silent, or this replica is cut off. */
+  get isEverybodyHeard(): boolean {
+    return !this.membership.isIsolated && this.list().every(({ state }) => state !== "suspect");
+  }
+
   heard(heartbeat: Heartbeat): void {
     const { replicaId, epoch } = heartbeat.origin;
     this.#apply(this.membership.heard(heartbeat, this.#clock.nowMs(), this.#clock.wallMs()));

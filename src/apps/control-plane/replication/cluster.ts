@@ -100,6 +100,7 @@ export class Cluster {
         if (message.type === "heartbeat") this.#heard(message);
         else this.members.left(message);
       },
+      isComplete: () => this.isSynced && this.members.isEverybodyHeard,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
     });
     const orphans = NOBODY;

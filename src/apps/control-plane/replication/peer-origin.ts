@@ -14,6 +14,12 @@ import { isHandOver } from "./own-origin.ts";
 /** Larger than this ahead of our wall clock, a foreign time would win for ever: it is not believed. */
 const MAX_AHEAD_MS = 5_000;
 
+/** More than these is no clock that is a little off; the next full copy brings the others. */
+const MAX_QUARANTINED = 10_000;
+
+/** Whoever took over what a peer no longer holds is heard within seconds, unless he is cut off. */
+const LEFTOVER_GRACE_MS = 30_000;
+
 /** Told of what a peer's word changed here. */
 export interface PeerListener {
   /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
@@ -31,8 +37,16 @@ export class PeerOrigin {
   lastBeat: Heartbeat | undefined;
   /** Monotonic time of the last message. */
   heardAtMs: number;
-  /** Records that were not taken in, because their time lies too far ahead. */
-  quarantinedCount = 0;
+  /** Keys of records that were not taken in yet, because their time lies too far ahead. */
+  readonly #quarantined = new Set<string>();
+  /**
+   * Served here, and no longer held by the peer, by key: its client went to another replica, or the
+   * reason was lost on the way. The word of whoever has it now comes from there.
+   */
+  readonly #leftovers = new Map<
+    string,
+    { readonly entry: RecordEntry; readonly sinceMs: number }
+  >();
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #listener: PeerListener;
@@ -62,6 +76,10 @@ export class PeerOrigin {
     return this.#owned.size;
   }
 
+  get quarantinedCount(): number {
+    return this.#quarantined.size;
+  }
+
   /** They are a copy: it may be kept. */
   get owned(): InstanceRecord[] {
     return this.#owned.members();
@@ -72,11 +90,28 @@ export class PeerOrigin {
     // First who left: an id that went to a new process is not taken for a fight between two.
     for (const fence of change.fences) this.#end(fence, time.nowMs);
     for (const { entry, fence } of change.removals) {
-      if (fence === undefined) this.#end(endOf(entry), time.nowMs);
+      const isOver = fence !== undefined && !isHandOver(fence);
+      if (!isOver) this.#leftovers.set(entry.key, { entry, sinceMs: time.nowMs });
     }
     for (const entry of change.upserts) this.#take(entry, time);
     if (change.formerEpoch !== undefined) this.#listener.succeeded(this.#served(change.orphans));
     this.#listener.changed();
+  }
+
+  /**
+   * Each second. Takes in what lies ahead no longer, and ends what the peer does not hold and nobody claimed.
+   * @param isComplete whether everybody who might claim it is heard
+   */
+  review(isComplete: boolean): void {
+    for (const key of this.#quarantined) this.offer(key);
+    const nowMs = this.#clock.nowMs();
+    for (const [key, { entry, sinceMs }] of this.#leftovers) {
+      if (!this.#isLeftover(entry)) this.#leftovers.delete(key);
+      else if (isComplete && nowMs - sinceMs >= LEFTOVER_GRACE_MS) {
+        this.#leftovers.delete(key);
+        this.#end(endOf(entry), nowMs);
+      }
+    }
   }
 
   /** What it holds under a key was outranked before, or was not: now it is asked for again. */
@@ -84,6 +119,18 @@ export class PeerOrigin {
     const entry = this.copy.set?.get(key);
     const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
     if (entry !== undefined) this.#take(entry, time);
+    else this.#quarantined.delete(key);
+  }
+
+  #isLeftover({ key, serviceKey, instanceId, record }: RecordEntry): boolean {
+    const served = this.#registry.services.get(serviceKey)?.records.get(instanceId);
+    const { registrationId, generation } = record.instance;
+    return (
+      served?.group === this.#owned &&
+      served.instance.registrationId === registrationId &&
+      served.instance.generation === generation &&
+      this.copy.set?.get(key) === undefined
+    );
   }
 
   #served(entries: readonly RecordEntry[]): InstanceRecord[] {
@@ -93,9 +140,12 @@ export class PeerOrigin {
     });
   }
 
-  #take({ record }: RecordEntry, time: { readonly nowMs: number; readonly wallMs: number }): void {
-    if (hlcWallMs(record.firstRegisteredHlc) > time.wallMs + MAX_AHEAD_MS) this.quarantinedCount++;
-    else applyForeign(this.#registry, this.#owned, record, time);
+  #take({ key, record }: RecordEntry, time: { readonly nowMs: number; readonly wallMs: number }) {
+    const isAhead = hlcWallMs(record.firstRegisteredHlc) > time.wallMs + MAX_AHEAD_MS;
+    if (!isAhead) {
+      this.#quarantined.delete(key);
+      applyForeign(this.#registry, this.#owned, record, time);
+    } else if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
   }
 
   /** Whose client went elsewhere is served until the word from there has come. */

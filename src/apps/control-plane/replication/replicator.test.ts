@@ -56,6 +56,7 @@ class Replica {
       publish: () => this.replicator.publish(),
       flags: () => ({ isLeaving: false, isIsolated: false, isSettled: true }),
       heard: () => undefined,
+      isComplete: () => this.replicator.pulls.isSynced,
       succeeded: () => undefined,
     });
     this.replicator.start();

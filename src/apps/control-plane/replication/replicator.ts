@@ -57,6 +57,8 @@ export interface ReplicatorOptions {
   readonly flags: () => MemberFlags;
   /** Told of each heartbeat and goodbye, our own id's too, before it is used. */
   readonly heard: (message: Heartbeat | Control) => void;
+  /** Whether all who own anything are heard, and nothing of theirs is missing. */
+  readonly isComplete: () => boolean;
   /** A new life of a peer is here; nobody keeps those registrations of the former one. */
   readonly succeeded: (replicaId: string, orphans: readonly InstanceRecord[]) => void;
 }
@@ -93,7 +95,12 @@ export class Replicator {
     hear(subjects.of("pull", origin.replicaId), (message) => this.#answer(message));
     this.#ends.push(bus.onState(({ kind }) => kind === "connected" && this.#connected()));
     if (bus.state.isConnected) this.#connected();
-    this.#repeat(HEARTBEAT_MS, () => this.#beat());
+    this.#repeat(HEARTBEAT_MS, () => {
+      this.#beat();
+      const isComplete = this.#options.isComplete();
+      for (const peer of this.peers.values()) peer.review(isComplete);
+      this.#options.publish();
+    });
     this.#repeat(TICK_MS, () => this.pulls.tick());
   }
 
