@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--json] [--rounds N] [--only PART]`. */
+/** `npm run bench -- NAME [--json] [--rounds N] [--only PART] [--quick]`. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import type { BenchResult } from "./result.ts";
@@ -6,6 +6,8 @@ import type { BenchResult } from "./result.ts";
 interface BenchOptions {
   readonly rounds: number;
   readonly only: string;
+  /** Shorter runs: for a look, not for figures. */
+  readonly quick: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -13,12 +15,13 @@ interface BenchOptions {
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   library: async (options) => (await import("./library.ts")).library(options),
   pick: async (options) => (await import("./pick.ts")).pick(options),
+  propagate: async (options) => (await import("./propagate.ts")).propagate(options),
   proxy: async (options) => (await import("./proxy.ts")).proxy(options),
   register: async (options) => (await import("./register.ts")).register(options),
   watch: async (options) => (await import("./watch.ts")).watch(options),
 };
 
-const USAGE = `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--json] [--rounds N] [--only PART]`;
+const USAGE = `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--json] [--rounds N] [--only PART] [--quick]`;
 
 /** What the figures' medians are taken over. */
 const DEFAULT_ROUNDS = "21";
@@ -30,6 +33,7 @@ async function main(): Promise<number> {
       json: { type: "boolean", default: false },
       rounds: { type: "string", default: DEFAULT_ROUNDS },
       only: { type: "string", default: "" },
+      quick: { type: "boolean", default: false },
     },
   });
   const name = positionals[0] ?? "";
@@ -39,7 +43,8 @@ async function main(): Promise<number> {
     return 2;
   }
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const { figures, peers } = await bench({ rounds: Number(values.rounds), only: values.only, say });
+  const { rounds, only, quick } = values;
+  const { figures, peers } = await bench({ rounds: Number(rounds), only, quick, say });
   if (values.json) {
     process.stdout.write(
       `${JSON.stringify({ name, cores: availableParallelism(), figures, peers })}\n`,
