@@ -10,12 +10,14 @@ import type { Clock } from "../../../ports/clock.ts";
 import type { ReplicaAddress } from "../../../ports/destination.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
+import type { DrainWaits } from "../drain-waits.ts";
 import type { RegistryReplica } from "../registry-replica.ts";
 import type { StreamTurnover } from "../stream-turnover.ts";
 import { AbsentOwners, type OrphanCare } from "./absent-owners.ts";
 import { CaughtUp } from "./caught-up.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { ClusterViews } from "./cluster-views.ts";
+import { joinCalls } from "./join-calls.ts";
 import { HEARTBEAT_MS, Replicator } from "./replicator.ts";
 
 /** Whoever is there has been heard by then. */
@@ -40,6 +42,8 @@ export interface ClusterOptions {
 /** What the cluster is told of the program that is one of it. */
 export interface ClusterSurroundings {
   readonly replica: RegistryReplica;
+  /** They wait for agents of all replicas. */
+  readonly drains: DrainWaits;
   readonly turnover: StreamTurnover;
   readonly softwareVersion: string;
   readonly clock: Clock;
@@ -119,6 +123,7 @@ export class Cluster {
     });
     this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen));
     replica.useReplication(this.replicator);
+    this.#ends.push(joinCalls(options, this, around));
   }
 
   start(): void {
