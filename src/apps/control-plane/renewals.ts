@@ -63,7 +63,7 @@ export class Renewals {
       const record = registry.find(lease);
       if (record === undefined) return whyMissing(registry, lease);
       if (!record.isOwn) return "not-owner";
-      registry.heard(record.group, clock.nowMs());
+      registry.renew(lease, clock.nowMs());
       return "done";
     });
     publish();
