@@ -157,6 +157,11 @@ export class FakeBusNetwork implements FakeNetwork {
     if (node !== undefined) this.#connectSoon(node);
   }
 
+  /** The process is gone, without a word. */
+  kill(name: string): void {
+    this.#nodes.get(name)?.leave();
+  }
+
   /** The process reads nothing; whoever moves time must hold its timers too. */
   freeze(name: string): void {
     if (!this.#frozen.has(name)) {
