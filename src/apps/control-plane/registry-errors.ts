@@ -1,5 +1,5 @@
 import { MeshError } from "../../core/model/mesh-error.ts";
-import type { RegisterResult } from "../../core/registry/registry.ts";
+import type { RegisterResult } from "../../core/registry/admission.ts";
 
 /** To everybody who comes while this replica goes. */
 export function drainingError(): MeshError {

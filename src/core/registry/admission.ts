@@ -34,6 +34,10 @@ export type RegisterRefusal =
   | { readonly kind: "stale-generation"; readonly atLeast: number; readonly message: string }
   | { readonly kind: "limit"; readonly subject: string; readonly message: string };
 
+export type RegisterResult =
+  | { readonly kind: "registered"; readonly record: InstanceRecord }
+  | RegisterRefusal;
+
 /** A registration and what the registry knows around it. */
 interface Candidate {
   readonly registry: Known;
@@ -139,7 +143,9 @@ function outranked(candidate: Candidate): RegisterRefusal | undefined {
     };
   }
   const firstHlc = input.firstRegisteredHlc;
-  if (firstHlc === undefined || firstHlc >= existing.firstRegisteredHlc) return undefined;
+  const isLater = firstHlc === undefined || firstHlc > existing.firstRegisteredHlc;
+  const isTied = firstHlc === existing.firstRegisteredHlc;
+  if (isLater || (isTied && candidate.registrationId > registrationId)) return undefined;
   return { kind: "superseded", message: whoHolds(registry, key, id, "superseded") };
 }
 

@@ -6,7 +6,7 @@ import { LeaseGroup } from "./lease.ts";
 import type { InstanceRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 
-const NOW = { nowMs: 0, wallMs: 1_700_000_000_000 };
+const NOW = { nowMs: 0, wallMs: 1_700_000_000_000, replicaId: "replica-a" };
 const FOREIGN: ForeignRecord = {
   instance: anInstance({ generation: 3 }),
   defaults: undefined,

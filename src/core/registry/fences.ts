@@ -14,6 +14,11 @@ export interface Fence {
   readonly kind: "registration" | "generation";
   /** Highest generation that is fenced; meaningful with kind `generation`. */
   readonly generation: number;
+  /**
+   * Highest adoption of that generation that is fenced, 0 when left out: whom an adopter found alive
+   * is not ended by what its former owner believed.
+   */
+  readonly adoption?: number;
   /** When it was fenced, in hybrid logical time. */
   readonly hlc: number;
   readonly reason: RemovalReason;
@@ -24,6 +29,22 @@ export interface Fence {
 /** Longer than any client sleeps without noticing; 100,000 bound the memory to some 30 MB. */
 export const FENCE_TTL_MS = 3_600_000;
 export const MAX_FENCES = 100_000;
+
+/** One attachment of a registration, at one owner. */
+export interface Attachment {
+  readonly registrationId: RegistrationId;
+  readonly generation: number;
+  readonly adoption: number;
+}
+
+/** Whether that attachment is over, wherever it is owned. */
+export function isCovered(attachment: Attachment, fence: Fence): boolean {
+  if (attachment.registrationId !== fence.registrationId) return false;
+  if (fence.kind === "registration") return true;
+  const { generation, adoption } = attachment;
+  if (generation !== fence.generation) return generation < fence.generation;
+  return adoption <= (fence.adoption ?? 0);
+}
 
 export class Fences {
   /** Almost nobody who registers is fenced: his id alone says so, without a key made for it. */
@@ -86,7 +107,11 @@ export class Fences {
 /** The end of a process says more than the end of any attachment, and a later attachment more than an earlier one. */
 function isStronger(a: Fence, b: Fence): boolean {
   if (a.kind !== b.kind) return a.kind === "registration";
-  return a.kind === "generation" && a.generation > b.generation;
+  if (a.kind === "registration") return false;
+  if (a.generation !== b.generation) return a.generation > b.generation;
+  const [adoptionOfA, adoptionOfB] = [a.adoption ?? 0, b.adoption ?? 0];
+  if (adoptionOfA !== adoptionOfB) return adoptionOfA > adoptionOfB;
+  return (a.operator?.revision ?? 0) > (b.operator?.revision ?? 0);
 }
 
 function fenceKey(service: ServiceKey, id: InstanceId, registration: RegistrationId): string {

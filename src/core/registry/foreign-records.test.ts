@@ -6,7 +6,7 @@ import { LeaseGroup } from "./lease.ts";
 import type { InstanceRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 
-const NOW = { nowMs: 0, wallMs: 1_700_000_000_000 };
+const NOW = { nowMs: 0, wallMs: 1_700_000_000_000, replicaId: "replica-a" };
 const named = (id: string): RegistrationId => id as RegistrationId;
 
 let told: string[];
@@ -92,9 +92,9 @@ describe("what another replica owns", () => {
   test("is not ended by who does not own it any more, except for good", () => {
     applyForeign(registry, theirs, foreign(), NOW);
     registerHere({ generation: 2 });
-    expect(endForeign(registry, theirs, fenceOf(foreign(), "generation"), 0)).toBe(false);
+    expect(endForeign(registry, fenceOf(foreign(), "generation"), 0)).toBe(false);
     expect(registry.find(aLease("a"))).toBeDefined();
-    expect(endForeign(registry, theirs, fenceOf(foreign(), "registration"), 0)).toBe(true);
+    expect(endForeign(registry, fenceOf(foreign(), "registration"), 0)).toBe(true);
     expect(applyForeign(registry, others, foreign({ generation: 9 }), NOW)).toBe("fenced");
     expect(told.at(-1)).toBe("-r1 deregistered");
   });

@@ -1,6 +1,5 @@
 import type { Instance, ServiceDefaults } from "../model/instance.ts";
-import type { ServiceKey } from "../model/names.ts";
-import type { Fence } from "./fences.ts";
+import { type Attachment, type Fence, isCovered } from "./fences.ts";
 import { InstanceRecord, type RecordLeases } from "./record.ts";
 import { outranks, type Ranked } from "./record-order.ts";
 import type { Registry } from "./registry.ts";
@@ -26,6 +25,14 @@ export interface ForeignRecord {
  */
 export type ForeignOutcome = "applied" | "fenced" | "outranked";
 
+/** When something is taken in, and by whom. */
+export interface TakeIn {
+  readonly nowMs: number;
+  readonly wallMs: number;
+  /** This replica's id: it decides where nothing else does. */
+  readonly replicaId: string;
+}
+
 /**
  * Takes in what the owner of a record says.
  *
@@ -35,58 +42,72 @@ export function applyForeign(
   registry: Registry,
   owner: RecordLeases,
   foreign: ForeignRecord,
-  time: { readonly nowMs: number; readonly wallMs: number },
+  by: TakeIn,
 ): ForeignOutcome {
   const { instance } = foreign;
-  const service = registry.serviceFor(instance.namespace, instance.service);
-  if (isFenced(registry, service.key, instance)) return "fenced";
+  const { key } = registry.serviceFor(instance.namespace, instance.service);
+  const fence = registry.fences.find(key, instance.id, instance.registrationId);
+  if (fence !== undefined && isCovered(attachmentOf(foreign), fence)) return "fenced";
   registry.advanceHlc(foreign.firstRegisteredHlc);
-  const existing = service.records.get(instance.id);
+  const existing = registry.services.get(key)?.records.get(instance.id);
   if (existing === undefined) {
     registry.insert(recordOf(registry, owner, foreign));
     return "applied";
   }
-  const isOwners = existing.group === owner;
-  if (!isOwners && !outranks(rankOf(foreign), rankOf(existing))) return "outranked";
-  if (existing.instance.registrationId !== instance.registrationId) {
-    registry.remove(existing, "superseded", time.nowMs, time.wallMs);
+  const isSameProcess = existing.instance.registrationId === instance.registrationId;
+  const isOwners = isSameProcess && existing.group === owner;
+  const counts = outranks(rankOf(foreign, owner.ownerId), rankOf(existing, by.replicaId));
+  if (!isOwners && !counts) {
+    // Whichever of the two came first here, the earlier process is over for all.
+    if (isSameProcess) learnOperator(registry, existing, foreign);
+    else registry.shutOut(instance, key, by.nowMs, by.wallMs);
+    return "outranked";
+  }
+  if (!isSameProcess) {
+    registry.remove(existing, "superseded", by.nowMs, by.wallMs);
     registry.insert(recordOf(registry, owner, foreign));
     return "applied";
   }
   const part = operatorPartOf(foreign, existing);
   existing.adoption = foreign.adoption;
+  existing.firstRegisteredHlc = foreign.firstRegisteredHlc;
   registry.replace(existing, instance, foreign.defaults, owner);
   registry.setOwnersPart(existing, part);
   return "applied";
 }
 
-/** An owner ended a registration. What another one holds by now is not his to end. @returns whether it was removed. */
-export function endForeign(
-  registry: Registry,
-  owner: RecordLeases,
-  fence: Fence,
-  nowMs: number,
-): boolean {
+/**
+ * A registration ended, or attachments of it: wherever they are owned, in whichever order that is heard.
+ * @returns whether something was removed
+ */
+export function endForeign(registry: Registry, fence: Fence, nowMs: number): boolean {
   const record = registry.services.get(fence.serviceKey)?.records.get(fence.instanceId);
-  const isMeant = record?.instance.registrationId === fence.registrationId;
-  if (record === undefined || !isMeant || !ends(fence, record, owner)) {
-    registry.fences.add(fence, nowMs);
-    return false;
+  if (record !== undefined && isCovered(attachmentOf(record), fence)) {
+    registry.removeBy(record, fence, nowMs);
+    return true;
   }
-  registry.removeBy(record, fence, nowMs);
-  return true;
+  registry.fences.add(fence, nowMs);
+  learnDecision(registry, fence);
+  return false;
 }
 
-/** A process that ended is over everywhere; an attachment only where it still counts. */
-function ends(fence: Fence, record: InstanceRecord, owner: RecordLeases): boolean {
-  if (fence.kind === "registration") return true;
-  return record.group === owner && record.instance.generation <= fence.generation;
+/** What operators decided of an attachment that is over holds for the next one, too. */
+export function learnDecision(registry: Registry, fence: Fence): void {
+  const { serviceKey, instanceId, registrationId, operator } = fence;
+  const record = registry.find({ service: serviceKey, instanceId, registrationId });
+  if (record === undefined || operator === undefined) return;
+  const { revision: operatorRevision, isDraining } = operator;
+  learnOperator(registry, record, { operatorRevision, isDraining });
 }
 
-function isFenced({ fences }: Registry, service: ServiceKey, instance: Instance): boolean {
-  const fence = fences.find(service, instance.id, instance.registrationId);
-  if (fence === undefined) return false;
-  return fence.kind === "registration" || instance.generation <= fence.generation;
+function learnOperator(
+  registry: Registry,
+  record: InstanceRecord,
+  told: { readonly operatorRevision: number; readonly isDraining: boolean },
+): void {
+  const { operatorRevision, isDraining } = told;
+  if (operatorRevision <= record.operatorRevision) return;
+  registry.setOwnersPart(record, { operatorRevision, isDraining, isSuspect: record.isSuspect });
 }
 
 function recordOf(registry: Registry, owner: RecordLeases, foreign: ForeignRecord) {
@@ -108,8 +129,18 @@ function operatorPartOf(foreign: ForeignRecord, existing: InstanceRecord) {
   return { operatorRevision: newest.operatorRevision, isDraining: newest.isDraining, isSuspect };
 }
 
-function rankOf(of: ForeignRecord | InstanceRecord): Ranked {
-  const { instance, adoption, operatorRevision, firstRegisteredHlc } = of;
-  const { registrationId, generation } = instance;
-  return { registrationId, generation, adoption, operatorRevision, firstRegisteredHlc };
+function attachmentOf(of: ForeignRecord | InstanceRecord): Attachment {
+  const { registrationId, generation } = of.instance;
+  return { registrationId, generation, adoption: of.adoption };
+}
+
+/** @param ownerId of a record that names none: ours, or that of the peer that tells it */
+function rankOf(of: ForeignRecord | InstanceRecord, ownerId: string): Ranked {
+  const { operatorRevision, firstRegisteredHlc } = of;
+  const named = "group" in of ? of.group.ownerId : "";
+  return {
+    ...attachmentOf(of),
+    ...{ operatorRevision, firstRegisteredHlc },
+    ownerId: named === "" ? ownerId : named,
+  };
 }

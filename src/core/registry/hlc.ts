@@ -13,6 +13,33 @@ export function nextHlc(last: number, wallMs: number): number {
   return Math.max(last + 1, Math.floor(wallMs) * TICKS_PER_MS);
 }
 
+/** One replica's. */
+export class HybridClock {
+  #last = 0;
+
+  /** The latest time that was issued or heard of. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** No time up to this one is issued any more. */
+  advance(hlc: number): void {
+    this.#last = Math.max(this.#last, hlc);
+  }
+
+  tick(wallMs: number): number {
+    this.#last = nextHlc(this.#last, wallMs);
+    return this.#last;
+  }
+
+  /** The time that a peer issued for somebody, if it can be believed; else a new one. */
+  accept(claimed: number | undefined, wallMs: number): number {
+    if (claimed === undefined || !isPlausibleHlc(claimed, wallMs)) return this.tick(wallMs);
+    this.advance(claimed);
+    return claimed;
+  }
+}
+
 /** Whole milliseconds since 1970. */
 export function hlcWallMs(hlc: number): number {
   return Math.floor(hlc / TICKS_PER_MS);

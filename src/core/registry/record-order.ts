@@ -11,6 +11,8 @@ export interface Ranked {
   readonly operatorRevision: number;
   /** When this process first registered anywhere. */
   readonly firstRegisteredHlc: number;
+  /** The replica that keeps it. */
+  readonly ownerId: string;
 }
 
 /**
@@ -26,5 +28,7 @@ export function outranks(a: Ranked, b: Ranked): boolean {
   }
   if (a.generation !== b.generation) return a.generation > b.generation;
   if (a.adoption !== b.adoption) return a.adoption > b.adoption;
-  return a.operatorRevision > b.operatorRevision;
+  if (a.operatorRevision !== b.operatorRevision) return a.operatorRevision > b.operatorRevision;
+  // One attachment at two owners, as after an answer that was lost: any choice will do, if all make the same.
+  return a.ownerId > b.ownerId;
 }

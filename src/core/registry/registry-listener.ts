@@ -1,6 +1,6 @@
 import type { RemovalReason } from "../model/endpoint.ts";
 import type { Fence } from "./fences.ts";
-import type { InstanceRecord, RegisteredService } from "./record.ts";
+import type { InstanceRecord, RecordLeases, RegisteredService } from "./record.ts";
 
 /** Learns what changed, at once and in order. */
 export interface RegistryListener {
@@ -11,6 +11,6 @@ export interface RegistryListener {
   written(record: InstanceRecord): void;
   /** Something ended that other replicas must hear of from us: our own, or by our decision. */
   ended(fence: Fence): void;
-  /** A record that was our own belongs to another replica now: its client attached there. */
-  handedOver(record: InstanceRecord, formerGeneration: number): void;
+  /** A record that was our own belongs to another replica now: its client attached there, or it took it over. */
+  handedOver(record: InstanceRecord, formerGeneration: number, former: RecordLeases): void;
 }

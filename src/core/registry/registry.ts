@@ -12,17 +12,18 @@ import {
   deriveId,
   generationOf,
   type RegisterInput,
-  type RegisterRefusal,
+  type RegisterResult,
   type RegistryLimits,
   refusalOf,
 } from "./admission.ts";
 import { type Fence, Fences } from "./fences.ts";
-import { isPlausibleHlc, nextHlc } from "./hlc.ts";
+import { HybridClock } from "./hlc.ts";
 import { LeaseWheel } from "./lease.ts";
 import { InstanceRecord, type RecordLeases, type RegisteredService } from "./record.ts";
 import type { RegistryListener } from "./registry-listener.ts";
 import { ServiceDirectory } from "./service-directory.ts";
 import { sameDefaults } from "./service-entry.ts";
+import { newLease, UnownedRecords } from "./unowned.ts";
 
 /** Whose lease; without a registrationId, whoever holds the id. */
 export interface LeaseKey {
@@ -30,10 +31,6 @@ export interface LeaseKey {
   readonly instanceId: InstanceId;
   readonly registrationId: RegistrationId | "";
 }
-
-export type RegisterResult =
-  | { readonly kind: "registered"; readonly record: InstanceRecord }
-  | RegisterRefusal;
 
 export type LeaseResult = "renewed" | "not-found" | "superseded";
 
@@ -43,11 +40,12 @@ export class Registry {
   readonly services: ReadonlyMap<ServiceKey, RegisteredService> = this.#directory.byKey;
   readonly fences = new Fences();
   readonly leases = new LeaseWheel<InstanceRecord>();
+  readonly unowned = new UnownedRecords();
   readonly #limits: RegistryLimits;
   readonly #listener: RegistryListener;
   #instanceCount = 0;
   #changeCount = 0;
-  #hlc = 0;
+  readonly #hlc = new HybridClock();
 
   constructor(listener: RegistryListener, limits: RegistryLimits = DEFAULT_REGISTRY_LIMITS) {
     this.#listener = listener;
@@ -64,12 +62,12 @@ export class Registry {
   }
 
   get hlc(): number {
-    return this.#hlc;
+    return this.#hlc.last;
   }
 
   /** After a restart: no time that this replica issued before may come again. */
   advanceHlc(hlc: number): void {
-    this.#hlc = Math.max(this.#hlc, hlc);
+    this.#hlc.advance(hlc);
   }
 
   /** Creates or replaces. `group` is the session's for its lease length, or a new one for a unary call. */
@@ -103,10 +101,12 @@ export class Registry {
     const service = entry ?? this.#directory.add(key, namespace, name);
     const instance = completed(input.instance, service, registrationId, generation);
     if (existing !== undefined && isSameProcess) {
+      // Its client went from one replica to another without counting: who has it now counts more.
+      if (!existing.isOwn && existing.instance.generation === generation) existing.adoption++;
       this.replace(existing, instance, input.defaults, group);
       return { kind: "registered", record: existing };
     }
-    const hlc = this.#firstHlc(input, time.wallMs);
+    const hlc = this.#hlc.accept(input.firstRegisteredHlc, time.wallMs);
     // A new process starts undrained, under a revision that no agent has seen yet.
     const revision = existing === undefined ? 0 : existing.operatorRevision + 1;
     const fence = this.fences.find(key, instance.id, registrationId);
@@ -135,6 +135,7 @@ export class Registry {
   renew(lease: LeaseKey, nowMs: number): LeaseResult {
     const record = this.find(lease);
     if (record === undefined) return this.whyMissing(lease);
+    if (this.unowned.has(record)) this.keepUnder(record, newLease(this.leases, record, nowMs));
     this.heard(record.group, nowMs);
     return "renewed";
   }
@@ -180,13 +181,26 @@ export class Registry {
       registrationId: instance.registrationId,
       kind: reason === "expired" ? "generation" : "registration",
       generation: instance.generation,
-      hlc: this.#tick(wallMs),
+      ...(record.adoption > 0 && { adoption: record.adoption }),
+      hlc: this.#hlc.tick(wallMs),
       reason,
       ...(mayReturn && { operator: { revision, isDraining } }),
     };
     this.removeBy(record, fence, nowMs);
     if (!record.isOwn) this.#listener.ended(fence);
     return fence;
+  }
+
+  /** A process that is not let in, because a later one holds its id: nobody lets it in from now on. */
+  shutOut(instance: Instance, service: ServiceKey, nowMs: number, wallMs: number): void {
+    const { id: instanceId, registrationId, generation } = instance;
+    const fence: Fence = {
+      ...{ serviceKey: service, instanceId, registrationId, generation },
+      ...{ kind: "registration", reason: "superseded" },
+      hlc: this.#hlc.tick(wallMs),
+    };
+    this.fences.add(fence, nowMs);
+    this.#listener.ended(fence);
   }
 
   /** Removes what that fence ends: our own, or its owner's. */
@@ -223,14 +237,15 @@ export class Registry {
     defaults: ServiceDefaults | undefined,
     group: RecordLeases,
   ): void {
-    const wasOwn = record.isOwn;
+    const former = record.group;
     const formerGeneration = record.instance.generation;
     record.keepUnder(group);
     const isChanged = record.replace(instance);
     const saysTheSame = sameDefaults(record.defaults, defaults);
     record.defaults = defaults;
     this.#wrote(record);
-    if (wasOwn && !record.isOwn) this.#listener.handedOver(record, formerGeneration);
+    if (former.ownerId === "" && !record.isOwn)
+      this.#listener.handedOver(record, formerGeneration, former);
     if (!saysTheSame && record.service.refreshDefaults()) {
       this.#listener.serviceChanged(record.service);
     }
@@ -243,7 +258,7 @@ export class Registry {
     this.#wrote(record);
   }
 
-  /** What the owner of a record of another replica says beside its instance. */
+  /** What is said of a record beside its instance: by its owner, or by who knows of a later decision. */
   setOwnersPart(
     record: InstanceRecord,
     part: {
@@ -255,6 +270,7 @@ export class Registry {
     record.operatorRevision = part.operatorRevision;
     record.isDraining = part.isDraining;
     record.isSuspect = part.isSuspect;
+    this.#wrote(record);
     if (record.refresh()) this.#listener.upserted(record);
   }
 
@@ -278,17 +294,5 @@ export class Registry {
     if (!record.isOwn) return;
     this.#changeCount++;
     this.#listener.written(record);
-  }
-
-  #tick(wallMs: number): number {
-    this.#hlc = nextHlc(this.#hlc, wallMs);
-    return this.#hlc;
-  }
-
-  #firstHlc(input: RegisterInput, wallMs: number): number {
-    const claimed = input.firstRegisteredHlc;
-    if (claimed === undefined || !isPlausibleHlc(claimed, wallMs)) return this.#tick(wallMs);
-    this.advanceHlc(claimed);
-    return claimed;
   }
 }

@@ -1,5 +1,5 @@
 import type { InstanceId, ServiceKey } from "../model/names.ts";
-import type { Fence } from "../registry/fences.ts";
+import { type Fence, isCovered } from "../registry/fences.ts";
 import type { ForeignRecord } from "../registry/foreign-records.ts";
 import { contentHash } from "./entry-hash.ts";
 
@@ -92,7 +92,7 @@ export function removalEntry(fence: Fence): RemovalEntry {
 }
 
 /** True when the fence ends this registration, or this attachment of it. */
-export function isFencedBy({ instance }: ReplicatedRecord, fence: Fence): boolean {
-  if (instance.registrationId !== fence.registrationId) return false;
-  return fence.kind === "registration" || instance.generation <= fence.generation;
+export function isFencedBy({ instance, adoption }: ReplicatedRecord, fence: Fence): boolean {
+  const { registrationId, generation } = instance;
+  return isCovered({ registrationId, generation, adoption }, fence);
 }

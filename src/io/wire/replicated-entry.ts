@@ -100,6 +100,7 @@ function removalToWire(fence: Fence): RemovalMessage {
     reason: removalReasonToWire(fence.reason),
     operatorRevision: fence.operator && BigInt(fence.operator.revision),
     draining: fence.operator?.isDraining ?? false,
+    adoption: BigInt(fence.adoption ?? 0),
   };
 }
 
@@ -108,12 +109,14 @@ function fenceFrom(message: RemovalMessage): Fence {
   checkNames(namespace, service, instanceId, registrationId);
   const { operatorRevision, draining: isDraining } = message;
   const revision = wholeNumber(operatorRevision ?? 0n, "operator_revision");
+  const adoption = wholeNumber(message.adoption, "adoption");
   return {
     serviceKey: serviceKey(namespace, service),
     instanceId: instanceId as InstanceId,
     registrationId: registrationId as RegistrationId,
     kind: generation === undefined ? "registration" : "generation",
     generation: wholeNumber(generation ?? 0n, "generation"),
+    ...(adoption > 0 && { adoption }),
     hlc: wholeNumber(message.hlc, "hlc"),
     reason: removalReasonFromWire(message.reason),
     ...(operatorRevision !== undefined && { operator: { revision, isDraining } }),

@@ -34,7 +34,7 @@ const KINDS: readonly PendingKind[] = [
 /** What operators decided of a process whose lease ran out. */
 function aDrainedEnd(): RemovalEntry {
   const { fence } = aRemoval("d", "r-d", 4);
-  return removalEntry({ ...fence, operator: { revision: 9, isDraining: true } });
+  return removalEntry({ ...fence, adoption: 3, operator: { revision: 9, isDraining: true } });
 }
 
 /** Everything that a record can say, in the largest numbers and odd texts. */

@@ -11,6 +11,9 @@ import { OriginLog } from "../../../core/replication/origin-log.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { Coalescer } from "../coalescer.ts";
 
+/** Whichever was ours of that generation. */
+const EVERY_ADOPTION = Number.MAX_SAFE_INTEGER;
+
 /** What this replica owns, as it tells the others. */
 export class OwnOrigin {
   #log: OriginLog;
@@ -44,7 +47,8 @@ export class OwnOrigin {
   }
 
   /** Its client attached elsewhere: what was attached here is over, and the process is not. */
-  handedOver({ service, instance }: InstanceRecord, formerGeneration: number, hlc: number): void {
+  handedOver(record: InstanceRecord, formerGeneration: number, hlc: number): void {
+    const { service, instance, operatorRevision: revision, isDraining } = record;
     this.#log.append(
       removalEntry({
         serviceKey: service.key,
@@ -52,8 +56,11 @@ export class OwnOrigin {
         registrationId: instance.registrationId,
         kind: "generation",
         generation: formerGeneration,
+        adoption: EVERY_ADOPTION,
         hlc,
         reason: "superseded",
+        // Whoever has it now may not have heard of that.
+        ...(revision > 0 && { operator: { revision, isDraining } }),
       }),
     );
   }

@@ -1,10 +1,16 @@
 import type { Fence } from "../../../core/registry/fences.ts";
-import { applyForeign, endForeign } from "../../../core/registry/foreign-records.ts";
+import {
+  applyForeign,
+  endForeign,
+  learnDecision,
+  type TakeIn,
+} from "../../../core/registry/foreign-records.ts";
 import { hlcWallMs } from "../../../core/registry/hlc.ts";
 import { DEFAULT_LEASE_MS, LeaseGroup } from "../../../core/registry/lease.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
-import type { RecordEntry } from "../../../core/replication/entry.ts";
+import { Contradictions } from "../../../core/replication/contradictions.ts";
+import { isFencedBy, type RecordEntry, removalEntry } from "../../../core/replication/entry.ts";
 import type { Heartbeat } from "../../../core/replication/messages.ts";
 import type { OriginChange } from "../../../core/replication/origin-change.ts";
 import { RemoteOrigin, type RemoteOriginOptions } from "../../../core/replication/remote-origin.ts";
@@ -24,6 +30,8 @@ const LEFTOVER_GRACE_MS = 30_000;
 export interface PeerListener {
   /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
   vacated(key: string): void;
+  /** It says that something is over: others may still hold it. */
+  ended(fence: Fence): void;
   /** A new life of the peer is here. @param orphans what the former one owned, and this one says nothing of */
   succeeded(orphans: readonly InstanceRecord[]): void;
   /** All of one change is in the registry. */
@@ -47,6 +55,8 @@ export class PeerOrigin {
     string,
     { readonly entry: RecordEntry; readonly sinceMs: number }
   >();
+  readonly #contradictions = new Contradictions();
+  readonly #selfId: string;
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #listener: PeerListener;
@@ -63,6 +73,7 @@ export class PeerOrigin {
     this.#registry = registry;
     this.#clock = clock;
     this.#listener = listener;
+    this.#selfId = options.requester;
     this.#owned = new LeaseGroup(DEFAULT_LEASE_MS, "", clock.nowMs(), replicaId);
     this.heardAtMs = clock.nowMs();
     this.copy = new RemoteOrigin(replicaId, {
@@ -86,14 +97,14 @@ export class PeerOrigin {
   }
 
   #apply(change: OriginChange): void {
-    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    const by = this.#takeIn();
     // First who left: an id that went to a new process is not taken for a fight between two.
-    for (const fence of change.fences) this.#end(fence, time.nowMs);
+    for (const fence of change.fences) this.#end(fence, by.nowMs);
     for (const { entry, fence } of change.removals) {
       const isOver = fence !== undefined && !isHandOver(fence);
-      if (!isOver) this.#leftovers.set(entry.key, { entry, sinceMs: time.nowMs });
+      if (!isOver) this.#leftovers.set(entry.key, { entry, sinceMs: by.nowMs });
     }
-    for (const entry of change.upserts) this.#take(entry, time);
+    for (const entry of change.upserts) this.#take(entry, by);
     if (change.formerEpoch !== undefined) this.#listener.succeeded(this.#served(change.orphans));
     this.#listener.changed();
   }
@@ -101,8 +112,9 @@ export class PeerOrigin {
   /**
    * Each second. Takes in what lies ahead no longer, and ends what the peer does not hold and nobody claimed.
    * @param isComplete whether everybody who might claim it is heard
+   * @returns of what the peer still holds, what ended long enough ago that it must be told
    */
-  review(isComplete: boolean): void {
+  review(isComplete: boolean): readonly Fence[] {
     for (const key of this.#quarantined) this.offer(key);
     const nowMs = this.#clock.nowMs();
     for (const [key, { entry, sinceMs }] of this.#leftovers) {
@@ -112,14 +124,22 @@ export class PeerOrigin {
         this.#end(endOf(entry), nowMs);
       }
     }
+    return this.copy.isSynced ? this.#contradictions.due(this.copy.set, nowMs) : [];
   }
 
   /** What it holds under a key was outranked before, or was not: now it is asked for again. */
   offer(key: string): void {
     const entry = this.copy.set?.get(key);
-    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
-    if (entry !== undefined) this.#take(entry, time);
+    if (entry !== undefined) this.#take(entry, this.#takeIn());
     else this.#quarantined.delete(key);
+  }
+
+  /** Somebody ended it: does this one still say otherwise? */
+  contradict(fence: Fence): void {
+    const { key } = removalEntry(fence);
+    const held = this.copy.set?.get(key);
+    if (held === undefined || !isFencedBy(held.record, fence)) return;
+    this.#contradictions.note(key, fence, this.#clock.nowMs());
   }
 
   #isLeftover({ key, serviceKey, instanceId, record }: RecordEntry): boolean {
@@ -140,18 +160,34 @@ export class PeerOrigin {
     });
   }
 
-  #take({ key, record }: RecordEntry, time: { readonly nowMs: number; readonly wallMs: number }) {
-    const isAhead = hlcWallMs(record.firstRegisteredHlc) > time.wallMs + MAX_AHEAD_MS;
-    if (!isAhead) {
-      this.#quarantined.delete(key);
-      applyForeign(this.#registry, this.#owned, record, time);
-    } else if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
+  #take({ key, record, serviceKey, instanceId }: RecordEntry, by: TakeIn): void {
+    if (hlcWallMs(record.firstRegisteredHlc) > by.wallMs + MAX_AHEAD_MS) {
+      if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
+      return;
+    }
+    this.#quarantined.delete(key);
+    if (applyForeign(this.#registry, this.#owned, record, by) !== "fenced") return;
+    const { registrationId } = record.instance;
+    const fence = this.#registry.fences.find(serviceKey, instanceId, registrationId);
+    if (fence !== undefined) this.#contradictions.note(key, fence, by.nowMs);
+  }
+
+  #takeIn(): TakeIn {
+    return {
+      nowMs: this.#clock.nowMs(),
+      wallMs: this.#clock.wallMs(),
+      replicaId: this.#selfId,
+    };
   }
 
   /** Whose client went elsewhere is served until the word from there has come. */
   #end(fence: Fence, nowMs: number): void {
-    if (isHandOver(fence)) return;
-    const hasLeft = endForeign(this.#registry, this.#owned, fence, nowMs);
+    if (isHandOver(fence)) {
+      learnDecision(this.#registry, fence);
+      return;
+    }
+    const hasLeft = endForeign(this.#registry, fence, nowMs);
+    this.#listener.ended(fence);
     if (hasLeft) this.#listener.vacated(`${fence.serviceKey}/${fence.instanceId}`);
   }
 }
@@ -159,7 +195,8 @@ export class PeerOrigin {
 /** Its owner holds it no longer, and the reason is lost: only this attachment is over for certain. */
 function endOf({ serviceKey, instanceId, record }: RecordEntry): Fence {
   const { registrationId, generation } = record.instance;
-  const kind = "generation" as const;
-  const hlc = record.firstRegisteredHlc;
-  return { serviceKey, instanceId, registrationId, kind, generation, hlc, reason: "expired" };
+  return {
+    ...{ serviceKey, instanceId, registrationId, generation, kind: "generation" },
+    ...{ adoption: record.adoption, hlc: record.firstRegisteredHlc, reason: "expired" },
+  };
 }

@@ -98,7 +98,8 @@ export class Replicator {
     this.#repeat(HEARTBEAT_MS, () => {
       this.#beat();
       const isComplete = this.#options.isComplete();
-      for (const peer of this.peers.values()) peer.review(isComplete);
+      for (const peer of this.peers.values())
+        peer.review(isComplete).forEach(this.own.ended, this.own);
       this.#options.publish();
     });
     this.#repeat(TICK_MS, () => this.pulls.tick());
@@ -121,6 +122,7 @@ export class Replicator {
 
   ended(fence: Fence): void {
     this.own.ended(fence);
+    for (const peer of this.peers.values()) peer.contradict(fence);
     this.#vacated.add(`${fence.serviceKey}/${fence.instanceId}`);
   }
 
@@ -227,11 +229,14 @@ export class Replicator {
     const vacated = (key: string) => void this.#vacated.add(key);
     const succeeded = (orphans: readonly InstanceRecord[]) =>
       this.#options.succeeded(replicaId, orphans);
+    const ended = (fence: Fence) => {
+      for (const other of this.peers.values()) other.contradict(fence);
+    };
     const peer = new PeerOrigin(
       replicaId,
       registry,
       clock,
-      { vacated, succeeded, changed: publish },
+      { vacated, succeeded, changed: publish, ended },
       {
         ...{ requester: origin.replicaId, random, slots: this.pulls.slots },
         serverOf: (wanted, attempt) => this.pulls.serverOf(wanted, attempt),

@@ -197,6 +197,8 @@ export interface RemovalEntry {
     | undefined;
   /** Whether an operator drained it. */
   draining: boolean;
+  /** With `generation`: attachments of that one are over up to this adoption. */
+  adoption: bigint;
 }
 
 /** Identifies a set of records without listing it. */
@@ -944,6 +946,7 @@ function createBaseRemovalEntry(): RemovalEntry {
     reason: 0,
     operatorRevision: undefined,
     draining: false,
+    adoption: 0n,
   };
 }
 
@@ -984,6 +987,12 @@ export const RemovalEntry: MessageFns<RemovalEntry> = {
     }
     if (message.draining !== false) {
       writer.uint32(72).bool(message.draining);
+    }
+    if (message.adoption !== 0n) {
+      if (BigInt.asUintN(64, message.adoption) !== message.adoption) {
+        throw new globalThis.Error("value provided for field message.adoption of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.adoption);
     }
     return writer;
   },
@@ -1071,6 +1080,14 @@ export const RemovalEntry: MessageFns<RemovalEntry> = {
             }
 
             message.draining = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.adoption = reader.uint64() as bigint;
             continue;
           }
         }
