@@ -19,8 +19,13 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  /** A file in this folder that each replica runs first. */
+  readonly preload?: string;
+}
+
 /** NATS with JetStream, as a cluster has it, and replicas without state directories that are settled at once. */
-export async function startCluster(): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const natsMonitor = `127.0.0.1:${await freePort()}`;
   const nats = await NatsServerProcess.start({
     hasJetStream: true,
@@ -32,7 +37,8 @@ export async function startCluster(): Promise<Cluster> {
     await nats.stop();
   };
   try {
-    for (const replicaId of REPLICAS) replicas.push(await startReplica(replicaId, nats.url));
+    for (const replicaId of REPLICAS)
+      replicas.push(await startReplica(replicaId, nats.url, options));
     const [a, b, c] = replicas;
     if (a === undefined || b === undefined || c === undefined) throw new Error("three replicas");
     return { nats, natsMonitor, replicas: [a, b, c], stop };
@@ -42,10 +48,15 @@ export async function startCluster(): Promise<Cluster> {
   }
 }
 
-async function startReplica(replicaId: string, natsUrl: string): Promise<Replica> {
+async function startReplica(
+  replicaId: string,
+  natsUrl: string,
+  { preload }: ClusterOptions,
+): Promise<Replica> {
   const address = `127.0.0.1:${await freePort()}`;
   const admin = `127.0.0.1:${await freePort()}`;
-  const command = [process.execPath, pathOf("../src/apps/cli/main.ts"), "server"];
+  const flags = preload === undefined ? [] : ["--import", pathOf(preload)];
+  const command = [process.execPath, ...flags, pathOf("../src/apps/cli/main.ts"), "server"];
   command.push("--listen", address, "--admin", admin, "--advertise", address);
   command.push("--replica-id", replicaId, "--nats", natsUrl, "--settle-after", "0s");
   const isUp = async () => (await fetch(`http://${admin}/readyz`)).ok;

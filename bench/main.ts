@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   propagate: async (options) => (await import("./propagate.ts")).propagate(options),
   proxy: async (options) => (await import("./proxy.ts")).proxy(options),
   register: async (options) => (await import("./register.ts")).register(options),
+  storm: async (options) => (await import("./storm.ts")).storm(options),
   watch: async (options) => (await import("./watch.ts")).watch(options),
 };
 

@@ -1,0 +1,24 @@
+/**
+ * Preloaded into a measured server: on SIGUSR2 prints how late its event loop was since the last
+ * signal. A loop that is blocked takes no samples: those that it missed count too, so that the
+ * percentiles are of time and not of luck.
+ */
+const EVERY_MS = 10;
+
+let lagsMs: number[] = [];
+
+function sample(dueMs: number): void {
+  const nowMs = performance.now();
+  for (let lagMs = nowMs - dueMs; lagMs > 0; lagMs -= EVERY_MS) lagsMs.push(lagMs);
+  setTimeout(sample, EVERY_MS, nowMs + EVERY_MS).unref();
+}
+sample(performance.now());
+
+process.on("SIGUSR2", () => {
+  lagsMs.sort((a, b) => a - b);
+  const at = (share: number) => (lagsMs[Math.floor(lagsMs.length * share)] ?? 0).toFixed(1);
+  process.stdout.write(`lag ${at(0.99)} ${(lagsMs.at(-1) ?? 0).toFixed(1)}\n`);
+  lagsMs = [];
+});
+
+export {};
