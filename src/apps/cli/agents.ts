@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ClusterSummary, MemberSummary } from "../../ports/cluster-api.ts";
 import type { AgentSummary, ControlPlaneApi } from "../../ports/control-plane-api.ts";
+import { clusterOf } from "./cluster-of.ts";
 import { accessOf, type ConnectionOptions, withApi, withConnection } from "./connection.ts";
 import type { CliContext } from "./context.ts";
 import { formatDuration } from "./duration.ts";
@@ -75,16 +76,6 @@ async function ask(
 ): Promise<{ cluster: ClusterSummary | undefined; own: AgentSummary[] }> {
   const own = await api.listAgents();
   return { cluster: await clusterOf(api), own };
-}
-
-/** @returns `undefined` when the server is too old to tell */
-async function clusterOf(api: ControlPlaneApi): Promise<ClusterSummary | undefined> {
-  try {
-    return await api.listMembers();
-  } catch (error) {
-    if (error instanceof MeshError && error.code === "UNIMPLEMENTED") return undefined;
-    throw error;
-  }
 }
 
 /** Who may have agents of his own. */

@@ -1,3 +1,4 @@
+import { ALONE } from "../fake-control-plane-api.ts";
 import { agent, agents, type Fault, localInstance } from "./changes.ts";
 
 /** Faults of agents. */
@@ -39,7 +40,12 @@ export const AGENTS_FAULTS: readonly Fault[] = [
     says: /1\.1\.0/,
     mends: /npm install/,
   },
-  { id: "no-agents", change: agents({ role: "observer" }), says: /No agent/, mends: /weir agent/ },
+  {
+    id: "no-agents",
+    change: (well) => ({ ...agents({ role: "observer" })(well), cluster: ALONE }),
+    says: /No agent/,
+    mends: /weir agent/,
+  },
   {
     id: "agent-unreachable",
     change: (well) => ({

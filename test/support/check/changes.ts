@@ -1,8 +1,25 @@
-import type { AgentPages, CheckFacts, TargetFacts } from "../../../src/apps/cli/check/facts.ts";
+import type {
+  AgentPages,
+  CheckFacts,
+  NatsServerFacts,
+  TargetFacts,
+} from "../../../src/apps/cli/check/facts.ts";
 import type { MeshErrorCode } from "../../../src/core/model/mesh-error.ts";
 import type { PortAnswer } from "../../../src/ports/check-probe.ts";
+import type { BusSummary, ClusterSummary, MemberSummary } from "../../../src/ports/cluster-api.ts";
+import type { PolicyStoreState } from "../../../src/ports/policy-store.ts";
 import type { ProcessState, StateDirectoryState } from "../../../src/ports/server-host.ts";
-import { aCertificate, agentPages, aListing, anAgent, aServerState, aService } from "./facts.ts";
+import { aBus, aCluster, aMember } from "./cluster.ts";
+import {
+  aCertificate,
+  agentPages,
+  aListing,
+  aNatsServer,
+  anAgent,
+  aServerState,
+  aService,
+  policiesInNats,
+} from "./facts.ts";
 
 /** What a fault changes in the facts of a mesh that is well. */
 export type Change = (well: CheckFacts) => CheckFacts;
@@ -40,6 +57,23 @@ export const process = (of: Partial<ProcessState>): Change =>
       ...of,
     },
   });
+
+export const policies = (of: Partial<PolicyStoreState>): Change =>
+  server({ policyStore: policiesInNats(of) });
+
+export const natsServers =
+  (of: Partial<NatsServerFacts>): Change =>
+  (well) => ({ ...well, natsServers: [aNatsServer(of)] });
+
+export const cluster =
+  (of: Partial<ClusterSummary>): Change =>
+  (well) => ({ ...well, cluster: aCluster(of) });
+
+export const bus = (of: Partial<BusSummary>): Change => cluster({ bus: aBus(of) });
+
+/** Of the other one of two replicas. */
+export const member = (of: Partial<MemberSummary>): Change =>
+  cluster({ members: [...aCluster().members.slice(0, 1), aMember(of)] });
 
 export const agents =
   (...list: readonly Parameters<typeof anAgent>[0][]): Change =>

@@ -1,4 +1,9 @@
-import type { AgentPages, CheckFacts, ServiceFacts } from "../../../src/apps/cli/check/facts.ts";
+import type {
+  AgentPages,
+  CheckFacts,
+  NatsServerFacts,
+  ServiceFacts,
+} from "../../../src/apps/cli/check/facts.ts";
 import { NO_LOCALITY } from "../../../src/core/model/instance.ts";
 import type { CertificateFacts } from "../../../src/ports/check-probe.ts";
 import type {
@@ -6,8 +11,10 @@ import type {
   InstanceListing,
   ServerState,
 } from "../../../src/ports/control-plane-api.ts";
+import type { PolicyStoreState } from "../../../src/ports/policy-store.ts";
 import { anInstance } from "../builders.ts";
 import { FakeControlPlaneApi } from "../fake-control-plane-api.ts";
+import { aCluster } from "./cluster.ts";
 
 /** When the checks of tests run, milliseconds since 1970. */
 export const WALL_MS = 1_700_000_000_000;
@@ -30,6 +37,8 @@ export function wellFacts(): CheckFacts {
     },
     clock: { offsetMs: 20, uncertaintyMs: 5 },
     server: aServerState(),
+    cluster: aCluster(),
+    natsServers: [aNatsServer()],
     adminPort: {
       address: "127.0.0.1:7401",
       port: { kind: "http1", detail: "it speaks HTTP/1.1" },
@@ -62,7 +71,30 @@ export function aCertificate(of: Partial<CertificateFacts> = {}): CertificateFac
 }
 
 export function aServerState(of: Partial<ServerState> = {}): ServerState {
-  return { ...new FakeControlPlaneApi().state, ...of };
+  return { ...new FakeControlPlaneApi().state, policyStore: policiesInNats(), ...of };
+}
+
+export function policiesInNats(of: Partial<PolicyStoreState> = {}): PolicyStoreState {
+  return {
+    kind: "nats",
+    where: "weir-policies",
+    isWritable: true,
+    problem: "",
+    note: "",
+    copies: { wanted: 3, current: 3, serverCount: 3 },
+    ...of,
+  };
+}
+
+export function aNatsServer(of: Partial<NatsServerFacts> = {}): NatsServerFacts {
+  return {
+    address: "10.0.0.9:8222",
+    version: "2.10.7",
+    hasJetStream: true,
+    syncsAlways: true,
+    syncIntervalMs: 120_000,
+    ...of,
+  };
 }
 
 export function anAgent(of: Partial<AgentSummary> = {}): AgentSummary {

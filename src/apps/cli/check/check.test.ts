@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { aListing, anAgent } from "../../../../test/support/check/facts.ts";
+import { aCluster } from "../../../../test/support/check/cluster.ts";
+import { aListing, anAgent, policiesInNats } from "../../../../test/support/check/facts.ts";
 import { FakeCli } from "../../../../test/support/fake-cli.ts";
 import { MeshError } from "../../../core/model/mesh-error.ts";
 
@@ -53,6 +54,50 @@ function setAgent(of: { isReady?: boolean; isConnected?: boolean } = {}): void {
 
 const json = () => JSON.parse(cli.out);
 const ids = () => json().findings.map(({ id }: { id: string }) => id);
+
+describe("in a cluster", () => {
+  const VARZ = "10.0.0.9:8222/varz";
+  const varz = (of: object) => ({ status: 200, body: JSON.stringify({ server_id: "N", ...of }) });
+
+  beforeEach(() => {
+    const [self, other] = aCluster().members.map((one) => ({ ...one, softwareVersion: "1.2.3" }));
+    if (self === undefined || other === undefined) throw new Error("there are two");
+    cli.api.cluster = aCluster({ members: [self, other] });
+    cli.api.state = { ...cli.api.state, policyStore: policiesInNats() };
+  });
+
+  test("what was looked at names the replicas and NATS", async () => {
+    expect(await cli.run("check")).toBe(0);
+    expect(cli.out).toContain(
+      "cluster        weir: one, two; in sync; NATS nats://10.0.0.9:4222\n",
+    );
+  });
+
+  test("how NATS writes to disk is asked beside the bus, and not known without an answer", async () => {
+    await cli.run("check -o json");
+    expect(json().summary.notChecked).toContain("nats-sync-interval");
+    cli.out = "";
+    cli.probe.pages.set(VARZ, varz({ version: "2.10.1", jetstream: { config: {} } }));
+    await cli.run("check -o json");
+    expect(ids()).toContain("nats-sync-interval");
+  });
+
+  test("pages are asked where somebody said, and those of another program are no answer", async () => {
+    const always = { jetstream: { config: { sync_always: true, sync_interval: 120e9 } } };
+    cli.probe.pages.set("n1:8222/varz", varz({ version: "2.10.1", ...always }));
+    cli.probe.pages.set("n2:8222/varz", { status: 200, body: "<html>" });
+    await cli.run("check -o json --nats-monitor n1:8222,n2:8222");
+    expect(ids()).not.toContain("nats-sync-interval");
+    expect(json().summary.checked).toContain("nats-sync-interval");
+  });
+
+  test("a server that is too old to tell of a cluster is judged without it", async () => {
+    cli.api.listMembers = () => Promise.reject(new MeshError("UNIMPLEMENTED", "what?"));
+    expect(await cli.run("check -o json")).toBe(0);
+    expect(json().summary.notChecked).toContain("member-dead");
+    expect(json().summary.checked).toContain("single-instance");
+  });
+});
 
 test("a mesh that is well ends with 0 and says what was looked at", async () => {
   expect(await cli.run("check")).toBe(0);

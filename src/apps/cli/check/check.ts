@@ -30,6 +30,7 @@ const RETRY_MS = 1_000;
 interface CheckOptions extends ConnectionOptions {
   readonly agent?: string;
   readonly admin?: string;
+  readonly natsMonitor?: readonly string[];
   /** `true` without a duration. */
   readonly wait?: number | true;
   readonly failOn: Exclude<Severity, "info">;
@@ -57,6 +58,12 @@ export function addCheck(program: Command, context: CliContext, verdict: Verdict
         "--admin <host:port>",
         "the control plane's admin port (as it says itself)",
       ).argParser(parseHostPort),
+    )
+    .addOption(
+      new Option(
+        "--nats-monitor <host:port,...>",
+        "monitoring pages of NATS servers (port 8222 of the one in use)",
+      ).argParser((text: string) => text.split(",").map(parseHostPort)),
     )
     .addOption(
       new Option(
@@ -113,6 +120,7 @@ function questionOf(context: CliContext, options: CheckOptions): CheckQuestion {
     connect: () => context.connect(target.address, access),
     namespace: namespaceOf(context, options) ?? "",
     adminAddress: options.admin,
+    natsMonitors: options.natsMonitor ?? [],
     agent: { address: options.agent ?? DEFAULT_AGENT, isAsked: options.agent !== undefined },
   };
 }

@@ -1,5 +1,6 @@
 import type { MeshErrorCode } from "../../../core/model/mesh-error.ts";
 import type { CertificateFacts, PortAnswer } from "../../../ports/check-probe.ts";
+import type { ClusterSummary } from "../../../ports/cluster-api.ts";
 import type {
   AgentSummary,
   InstanceListing,
@@ -19,6 +20,10 @@ export interface CheckFacts {
   readonly target: TargetFacts;
   readonly clock: ClockFacts | undefined;
   readonly server: ServerState | undefined;
+  /** Without members when the server runs alone; `undefined` also when it is too old to tell. */
+  readonly cluster: ClusterSummary | undefined;
+  /** NATS servers whose monitoring pages answered. */
+  readonly natsServers: readonly NatsServerFacts[] | undefined;
   readonly adminPort: AdminPortFacts | undefined;
   readonly agents: readonly AgentSummary[] | undefined;
   readonly services: readonly ServiceFacts[] | undefined;
@@ -48,6 +53,16 @@ export interface ClockFacts {
   readonly offsetMs: number;
   /** Half the round trip: the offset is known no better. */
   readonly uncertaintyMs: number;
+}
+
+export interface NatsServerFacts {
+  /** Of its monitoring pages, `host:port`. */
+  readonly address: string;
+  readonly version: string;
+  readonly hasJetStream: boolean;
+  readonly syncsAlways: boolean;
+  /** `undefined` when it does not say. */
+  readonly syncIntervalMs: number | undefined;
 }
 
 export interface AdminPortFacts {

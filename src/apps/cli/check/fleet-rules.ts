@@ -134,7 +134,8 @@ export const FLEET_RULES: readonly Rule[] = [
     why: "Registered instances get no request through the mesh.",
     find: ofAgents((agents, facts) =>
       onlyIf(
-        agents.every(({ role }) => role !== "data-plane"),
+        // Agents of other replicas are not listed here.
+        agents.every(({ role }) => role !== "data-plane") && !hasOthers(facts),
         () => ({
           subject: "agents",
           what: "No agent watches this control plane.",
@@ -144,3 +145,7 @@ export const FLEET_RULES: readonly Rule[] = [
     ),
   },
 ];
+
+function hasOthers({ cluster }: CheckFacts): boolean {
+  return cluster?.members.some(({ isSelf }) => !isSelf) ?? false;
+}

@@ -6,6 +6,7 @@ import type {
   ServerState,
   ServiceSummary,
 } from "../../../ports/control-plane-api.ts";
+import { clusterOf } from "../cluster-of.ts";
 import type { CliContext } from "../context.ts";
 import { hostOf, portOf } from "./connection-rules.ts";
 import type {
@@ -18,6 +19,7 @@ import type {
   TargetFacts,
 } from "./facts.ts";
 import { gatherAgent } from "./gather-agent.ts";
+import { gatherNats } from "./gather-nats.ts";
 import { isThisMachine } from "./this-machine.ts";
 
 /** Services whose instances are listed one by one, those that look worst first: a second's work. */
@@ -45,6 +47,8 @@ export interface CheckQuestion {
   /** An admin port that somebody named; else the one that the server names. */
   readonly adminAddress: string | undefined;
   readonly agent: { readonly address: string; readonly isAsked: boolean };
+  /** Monitoring pages of NATS servers that somebody named. */
+  readonly natsMonitors: readonly string[];
 }
 
 type Context = Pick<CliContext, "clock" | "version">;
@@ -60,10 +64,11 @@ export async function gather(
     gatherAgent(probe, question.agent.address, question.agent.isAsked),
   ]);
   const { server, failure } = plane;
-  const [target, adminPort, takenPorts] = await Promise.all([
+  const [target, adminPort, takenPorts, natsServers] = await Promise.all([
     gatherTarget(probe, question, failure),
     gatherAdminPort(probe, question, server),
     gatherTakenPorts(probe, question, server !== undefined, agent),
+    gatherNats(probe, question.natsMonitors, plane.cluster, question.target.address),
   ]);
   return {
     cliVersion: context.version,
@@ -71,6 +76,8 @@ export async function gather(
     target,
     clock: plane.clock,
     server,
+    cluster: plane.cluster,
+    natsServers,
     adminPort,
     agents: plane.agents,
     services: plane.services,
@@ -79,7 +86,8 @@ export async function gather(
   };
 }
 
-interface PlaneFacts extends Pick<CheckFacts, "clock" | "server" | "agents" | "services"> {
+interface PlaneFacts
+  extends Pick<CheckFacts, "clock" | "server" | "cluster" | "agents" | "services"> {
   readonly failure: MeshError | undefined;
 }
 
@@ -88,6 +96,7 @@ async function gatherControlPlane(context: Context, question: CheckQuestion): Pr
     failure: undefined,
     clock: undefined,
     server: undefined,
+    cluster: undefined,
     agents: undefined,
     services: undefined,
   };
@@ -97,6 +106,7 @@ async function gatherControlPlane(context: Context, question: CheckQuestion): Pr
     // The first call opens the connection; only the second one says how long a call takes.
     facts.server = await api.status();
     facts.clock = await gatherClock(context, api);
+    facts.cluster = await clusterOf(api);
     facts.agents = await api.listAgents();
     facts.services = await gatherServices(api, question.namespace);
   } catch (error) {

@@ -53,12 +53,16 @@ function inWords(
 }
 
 /** Silence is not success: what was asked, and what could not be. */
-function lookedAt({ target, server, agents, services, agent, clock }: CheckFacts): string[] {
+function lookedAt(facts: CheckFacts): string[] {
+  const { target, server, cluster, agents, services, agent, clock } = facts;
   const plane =
     server === undefined
       ? `${target.address}: no answer that could be looked at`
       : `${target.address}: replica ${server.replicaId}, Weir ${server.softwareVersion}, up ${formatDuration(server.uptimeMs)}`;
   const lines = [`control plane  ${plane}`];
+  if (cluster !== undefined && cluster.members.length > 0) {
+    lines.push(`cluster        ${clusterLine(cluster)}`);
+  }
   if (services !== undefined && agents !== undefined) {
     const instanceCount = services.reduce((sum, one) => sum + one.instanceCount, 0);
     const unlisted = services.filter(({ instances }) => instances === undefined).length;
@@ -73,6 +77,12 @@ function lookedAt({ target, server, agents, services, agent, clock }: CheckFacts
   lines.push(`transport      ${target.usesTls ? "TLS" : "plaintext"}`);
   if (agent !== undefined) lines.push(`agent          ${agentLine(agent)}`);
   return lines.map(printable);
+}
+
+function clusterLine({ name, members, bus, isSynced }: NonNullable<CheckFacts["cluster"]>): string {
+  const replicas = members.map(({ id, state }) => (state === "alive" ? id : `${id} (${state})`));
+  const state = isSynced ? "in sync" : "not in sync";
+  return `${name}: ${replicas.join(", ")}; ${state}; NATS ${bus?.server || "never reached"}`;
 }
 
 function agentLine({ address, port, pages }: NonNullable<CheckFacts["agent"]>): string {

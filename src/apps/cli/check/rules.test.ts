@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AGENTS_FAULTS } from "../../../../test/support/check/agents-faults.ts";
 import { agents, type Change, orders, server } from "../../../../test/support/check/changes.ts";
+import { CLUSTER_FAULTS } from "../../../../test/support/check/cluster-faults.ts";
 import { CONNECTION_FAULTS } from "../../../../test/support/check/connection-faults.ts";
 import { wellFacts } from "../../../../test/support/check/facts.ts";
+import { NATS_FAULTS } from "../../../../test/support/check/nats-faults.ts";
 import { SERVER_FAULTS } from "../../../../test/support/check/server-faults.ts";
 import { SERVICES_FAULTS } from "../../../../test/support/check/services-faults.ts";
 import type { CheckFacts } from "./facts.ts";
@@ -11,7 +13,14 @@ import { type Finding, judge } from "./rule.ts";
 import { ALL_RULES } from "./rules.ts";
 
 /** At least one record of facts for every rule, and one for every severity of it. */
-const FAULTS = [...CONNECTION_FAULTS, ...SERVER_FAULTS, ...SERVICES_FAULTS, ...AGENTS_FAULTS];
+const FAULTS = [
+  ...CONNECTION_FAULTS,
+  ...SERVER_FAULTS,
+  ...NATS_FAULTS,
+  ...CLUSTER_FAULTS,
+  ...SERVICES_FAULTS,
+  ...AGENTS_FAULTS,
+];
 
 function findings(change: Change): readonly Finding[] {
   return judge(ALL_RULES, change(wellFacts())).findings;
@@ -41,6 +50,8 @@ describe("a fault does not accuse others", () => {
   /** Faults that are more than one thing. */
   const SEVERAL: Readonly<Record<string, readonly string[]>> = {
     "expiry-frozen": ["lease-overdue"],
+    // The agent on another machine cannot reach the instances either.
+    "advertise-loopback": ["loopback-address"],
     // It is the last one because another one is unhealthy.
     "last-endpoint-draining": ["instance-unhealthy"],
   };
@@ -57,6 +68,8 @@ test("without facts a rule says that it did not look", () => {
     ...wellFacts(),
     clock: undefined,
     server: undefined,
+    cluster: undefined,
+    natsServers: undefined,
     adminPort: undefined,
     agents: undefined,
     services: undefined,

@@ -99,12 +99,14 @@ export const SERVER_RULES: readonly Rule[] = [
     severity: "error",
     title: "Something of the control plane does not work, for example its journal or snapshot",
     why: "It goes on, but what it cannot write is lost with the next restart, and drains and goodbyes are refused.",
-    find: ofServer(({ degraded, replicaId, stateDirectory }) =>
-      degraded.map((what) => ({
-        subject: `server ${replicaId}`,
-        what: `Degraded: ${what}.`,
-        fix: `ls -ld ${stateDirectory?.path || "STATE_DIR"} && df -h ${stateDirectory?.path || "STATE_DIR"}    # give it back to the server's user, or make room`,
-      })),
+    find: ofServer(({ degraded, replicaId, stateDirectory, policyStore }) =>
+      degraded
+        .filter((what) => !isOfNats(what, policyStore))
+        .map((what) => ({
+          subject: `server ${replicaId}`,
+          what: `Degraded: ${what}.`,
+          fix: `ls -ld ${stateDirectory?.path || "STATE_DIR"} && df -h ${stateDirectory?.path || "STATE_DIR"}    # give it back to the server's user, or make room`,
+        })),
     ),
   },
   {
@@ -234,6 +236,11 @@ export const SERVER_RULES: readonly Rule[] = [
     }),
   },
 ];
+
+/** What is wrong with policies in NATS has rules of its own. */
+function isOfNats(what: string, store: ServerState["policyStore"]): boolean {
+  return store?.kind === "nats" && what === store.problem;
+}
 
 const LIMIT_FIXES: Readonly<Record<string, string>> = {
   instances: "services    # which ones are so many, and are they alive? evict what is not",
