@@ -16,12 +16,12 @@ interface Kept {
 
 /** Registers instances through the public unary calls and keeps their leases, as a small client would. */
 export class Keeper {
-  readonly #plane: ControlPlane;
+  readonly #plane: Pick<ControlPlane, "registry">;
   readonly #service: string;
   readonly #kept = new Map<string, Kept>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(stage: Stage, plane: ControlPlane, service: string) {
+  constructor(stage: Stage, plane: Pick<ControlPlane, "registry">, service: string) {
     this.#plane = plane;
     this.#service = service;
     this.#timer = setInterval(() => void this.#renew(), RENEW_INTERVAL_MS);

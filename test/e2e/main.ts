@@ -1,9 +1,12 @@
-/** `npm run e2e -- deploy|kill|headless|library|replicas [--json] [--small] [--rps N] [--instances N]`. */
+/** `npm run e2e -- deploy|kill|headless|library|drain|replicas|nats-outage|partition [--json] [--small] [--rps N] [--instances N]`. */
 import { parseArgs } from "node:util";
 import { deploy } from "./deploy.ts";
+import { drain } from "./drain.ts";
 import { headless } from "./headless.ts";
 import { kill } from "./kill.ts";
 import { library } from "./library.ts";
+import { natsOutage } from "./nats-outage.ts";
+import { partition } from "./partition.ts";
 import { replicas } from "./replicas.ts";
 import { FULL_SCALE, type Run, type Scale, SMALL_SCALE } from "./scale.ts";
 
@@ -13,11 +16,14 @@ const RUNS: Readonly<Record<string, (scale: Scale, say: (line: string) => void) 
     kill,
     headless,
     library,
+    drain,
     replicas,
+    "nats-outage": natsOutage,
+    partition,
   };
 
 const USAGE =
-  "usage: npm run e2e -- deploy|kill|headless|library|replicas [--json] [--small] [--rps N] [--instances N]";
+  "usage: npm run e2e -- deploy|kill|headless|library|drain|replicas|nats-outage|partition [--json] [--small] [--rps N] [--instances N]";
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

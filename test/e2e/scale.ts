@@ -1,6 +1,16 @@
 import { availableParallelism } from "node:os";
 import type { LoadReport } from "../support/load-protocol.ts";
-import { FULL_REPLICAS, type ReplicasScale, SMALL_REPLICAS } from "./cluster-scale.ts";
+import {
+  FULL_NATS_OUTAGE,
+  FULL_PARTITION,
+  FULL_REPLICAS,
+  type NatsOutageScale,
+  type PartitionScale,
+  type ReplicasScale,
+  SMALL_NATS_OUTAGE,
+  SMALL_PARTITION,
+  SMALL_REPLICAS,
+} from "./cluster-scale.ts";
 
 /** How large a run is. */
 export interface Scale {
@@ -14,8 +24,11 @@ export interface Scale {
   readonly leaseMs: number;
   /** How many hosts, agent included, die at the end of `kill`. */
   readonly hostDeaths: number;
-  /** Of the run `replicas`. */
+  /** Whether a replica is killed in `drain`, for whose agents the drain then waits half a minute. */
+  readonly replicaDies: boolean;
   readonly replicas: ReplicasScale;
+  readonly natsOutage: NatsOutageScale;
+  readonly partition: PartitionScale;
 }
 
 /** What the issue asks for. */
@@ -26,7 +39,10 @@ export const FULL_SCALE: Scale = {
   settleAfter: undefined,
   leaseMs: 15_000,
   hostDeaths: 2,
+  replicaDies: true,
   replicas: FULL_REPLICAS,
+  natsOutage: FULL_NATS_OUTAGE,
+  partition: FULL_PARTITION,
 };
 
 /** The same in a minute at most, for every run of the tests. */
@@ -37,7 +53,10 @@ export const SMALL_SCALE: Scale = {
   settleAfter: "1s",
   leaseMs: 5_000,
   hostDeaths: 1,
+  replicaDies: false,
   replicas: SMALL_REPLICAS,
+  natsOutage: SMALL_NATS_OUTAGE,
+  partition: SMALL_PARTITION,
 };
 
 /** The last line of a run with `--json`. */
