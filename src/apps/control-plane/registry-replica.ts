@@ -4,6 +4,7 @@ import { formatAddress, type Health, type Metadata } from "../../core/model/inst
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { serviceKey } from "../../core/model/names.ts";
 import type { RegisterInput } from "../../core/registry/admission.ts";
+import { adopt } from "../../core/registry/adoption.ts";
 import type { Fence } from "../../core/registry/fences.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
 import type {
@@ -86,7 +87,7 @@ export class RegistryReplica implements RegistryService {
       serviceChanged: (service) => this.#hub.serviceChanged(service),
       written: (record) => this.#replication.written(record),
       ended: (fence) => this.#replication.ended(fence),
-      handedOver: (record, generation) => this.#replication.handedOver(record, generation),
+      handedOver: (record, generation, former) => this.#handedOver(record, generation, former),
     });
     const { registry } = this;
     const { clock } = options;
@@ -96,7 +97,8 @@ export class RegistryReplica implements RegistryService {
     this.operatorDrains = new OperatorDrains({
       ...{ registry, clock, publish },
       journal: (entry) => this.#journal(entry),
-      takeOver: (record) => this.renewals.takeOver(record),
+      // Its client is attached elsewhere: that it is not heard here says nothing.
+      takeOver: (record) => adopt(registry, record, registry.unowned.group, clock.nowMs()),
     });
   }
 
@@ -265,6 +267,14 @@ export class RegistryReplica implements RegistryService {
       "superseded",
       `another process registered ${record.service.key}/${record.instance.id}; this one was at ${formatAddress(record.instance.address, record.instance.ports[0]?.port ?? 0)}`,
     );
+  }
+
+  #handedOver(record: InstanceRecord, formerGeneration: number, former: RecordLeases): void {
+    this.#replication.handedOver(record, formerGeneration);
+    // Its client went there by itself, and counted.
+    if (record.instance.generation > formerGeneration) return;
+    const why = `replica ${record.group.ownerId} took it over; register again with the next generation`;
+    this.sessions.notify(record, "reattach", why, former);
   }
 
   #journal(entry: JournalEntry): Promise<void> {

@@ -71,7 +71,7 @@ export class Renewals {
   }
 
   /** Makes a record this replica's own, because its owner cannot be reached. */
-  takeOver(record: InstanceRecord): void {
+  #takeOver(record: InstanceRecord): void {
     const { registry, clock, newGroup } = this.#options;
     adopt(registry, record, newGroup(record.instance.leaseMs), clock.nowMs());
   }
@@ -144,7 +144,7 @@ export class Renewals {
   #keep(lease: LeaseKey): LeaseResult {
     const { registry, clock } = this.#options;
     const record = registry.find(lease);
-    if (record !== undefined && !record.isOwn) this.takeOver(record);
+    if (record !== undefined && !record.isOwn) this.#takeOver(record);
     return registry.renew(lease, clock.nowMs());
   }
 }

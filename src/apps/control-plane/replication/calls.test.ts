@@ -227,6 +227,13 @@ describe("while a replica cannot be reached", () => {
     expect(planes.map((plane) => recordAt(plane)?.isDraining)).toEqual([false, false, false]);
   });
 
+  test("an instance that an operator's decision moved does not end because its client is elsewhere", async () => {
+    cluster.network.partition(["one"], ["two", "three"]);
+    await during(drain(two, 0));
+    await cluster.pass(30_000);
+    expect(recordAt(two)).toMatchObject({ isDraining: true, isOwn: true });
+  });
+
   test("the newest decision counts, whichever side made it", async () => {
     cluster.network.partition(["one"], ["two", "three"]);
     await during(one.replica.drain(aLease("a"), 0, patience));
