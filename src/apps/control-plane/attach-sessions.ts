@@ -58,8 +58,9 @@ export class AttachSessions {
     return session;
   }
 
-  notify(record: InstanceRecord, kind: NoticeKind, detail: string): void {
-    const session = this.#sessions.get(record.group.sessionId);
+  /** @param group under whose leases it is, or was */
+  notify(record: InstanceRecord, kind: NoticeKind, detail: string, group = record.group): void {
+    const session = this.#sessions.get(group.sessionId);
     session?.sink.notice(leaseOf(record), kind, detail);
   }
 
