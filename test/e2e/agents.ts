@@ -23,12 +23,17 @@ export interface AgentOptions {
   readonly controlPlane: string;
   /** More lines of its config file, as JSON (which is YAML). */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Where it listens; loopback when left out. */
+  readonly host?: string;
+  /** A command that runs it elsewhere, for example in a network namespace. */
+  readonly within?: readonly string[];
 }
 
 /** Starts one agent and waits for its `/ready`. */
 export async function startAgent(stage: Stage, options: AgentOptions): Promise<Agent> {
-  const listen = `127.0.0.1:${await freePort()}`;
-  const admin = `127.0.0.1:${await freePort()}`;
+  const { host = "127.0.0.1" } = options;
+  const listen = `${host}:${await freePort()}`;
+  const admin = `${host}:${await freePort()}`;
   const configPath = join(stage.directory, `${options.id}.yaml`);
   const config = {
     id: options.id,
@@ -36,12 +41,13 @@ export async function startAgent(stage: Stage, options: AgentOptions): Promise<A
     listen,
     admin,
     stateDir: join(stage.directory, options.id),
+    insecure: options.host !== undefined,
     ...options.config,
   };
   await writeFile(configPath, JSON.stringify(config, undefined, 2));
   let program: Program;
   const start = async (): Promise<void> => {
-    program = stage.weir(options.id, ["agent", "--config", configPath]);
+    program = stage.weir(options.id, ["agent", "--config", configPath], options.within);
     await waitUntil(`agent ${options.id} is ready`, READY_TIMEOUT_MS, async () => {
       return (await fetch(`http://${admin}/ready`)).ok;
     });

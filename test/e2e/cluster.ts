@@ -71,7 +71,7 @@ export async function startCluster(stage: Stage, options: ClusterOptions = {}): 
     Array.from({ length: options.replicas ?? 3 }, (_, index) => {
       const server = nats[index % nats.length];
       if (server === undefined) throw new Error("a cluster needs a NATS server");
-      return startReplica(stage, `replica-${index + 1}`, server, options);
+      return startRelayed(stage, `replica-${index + 1}`, server, options);
     }),
   );
   return { nats, replicas, addresses: replicas.map(({ address }) => address) };
@@ -95,30 +95,55 @@ async function startNats(stage: Stage, count: number): Promise<NatsServerProcess
   return servers;
 }
 
-async function startReplica(
+async function startRelayed(
   stage: Stage,
   id: string,
   nats: NatsServerProcess,
-  { settleAfter, args: more = [] }: ClusterOptions,
+  { settleAfter, args = [] }: ClusterOptions,
 ): Promise<Replica> {
   const relay = await TcpRelay.start(nats.port);
   stage.onClose(() => relay.stop());
-  const address = `127.0.0.1:${await freePort()}`;
-  const adminAddress = `127.0.0.1:${await freePort()}`;
+  return startReplica(stage, {
+    ...{ id, settleAfter, args },
+    address: `127.0.0.1:${await freePort()}`,
+    adminAddress: `127.0.0.1:${await freePort()}`,
+    nats: `nats://127.0.0.1:${relay.port}`,
+    cut: () => relay.cut(),
+    heal: () => relay.heal(),
+  });
+}
+
+export interface ReplicaOptions extends Pick<Replica, "id" | "address" | "adminAddress" | "cut"> {
+  readonly heal: () => void;
+  /** `--nats` */
+  readonly nats: string;
+  readonly settleAfter?: string | undefined;
+  readonly args?: readonly string[];
+  /** A command that runs it elsewhere, for example in a network namespace. */
+  readonly within?: readonly string[];
+}
+
+/** Starts one replica and waits until it serves. */
+export async function startReplica(stage: Stage, options: ReplicaOptions): Promise<Replica> {
+  const { id, address, adminAddress, settleAfter, cut, heal } = options;
   const args = ["server", "--replica-id", id, "--listen", address, "--admin", adminAddress];
-  args.push("--advertise", address, "--nats", `nats://127.0.0.1:${relay.port}`);
-  args.push("--state-dir", join(stage.directory, id));
+  args.push("--advertise", address, "--nats", options.nats);
+  args.push("--state-dir", join(stage.directory, id), ...(options.args ?? []));
   if (settleAfter !== undefined) args.push("--settle-after", settleAfter);
   let program: Program;
   const restart = async (): Promise<void> => {
-    program = stage.weir(id, [...args, ...more]);
-    await waitUntil(`${id} answers on ${adminAddress}`, START_TIMEOUT_MS, async () => {
+    program = stage.weir(id, args, options.within);
+    const ended = program.exited.then((exit) => {
+      throw new Error(`${id} ended with ${exit} instead of serving`);
+    });
+    const serves = waitUntil(`${id} answers on ${adminAddress}`, START_TIMEOUT_MS, async () => {
       return (await fetch(`http://${adminAddress}/healthz`)).ok;
     });
+    await Promise.race([serves, ended]);
   };
   await restart();
   return {
-    ...{ id, address, adminAddress, restart, program: () => program },
+    ...{ id, address, adminAddress, restart, cut, heal, program: () => program },
     ...clientsOf(stage, address),
     kill: async () => {
       program.signal("SIGKILL");
@@ -126,13 +151,11 @@ async function startReplica(
     },
     freeze: () => program.signal("SIGSTOP"),
     thaw: () => program.signal("SIGCONT"),
-    cut: () => relay.cut(),
-    heal: () => relay.heal(),
   };
 }
 
 /** Clients of one replica's public API, closed with the run. */
-export function clientsOf(stage: Stage, address: string): Pick<Replica, "registry" | "admin"> {
+function clientsOf(stage: Stage, address: string): Pick<Replica, "registry" | "admin"> {
   const registry = new RegistryServiceClient(address, credentials.createInsecure(), CLIENT_OPTIONS);
   const admin = new AdminServiceClient(address, credentials.createInsecure(), CLIENT_OPTIONS);
   stage.onClose(() => {

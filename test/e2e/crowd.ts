@@ -13,10 +13,22 @@ export class Crowd {
   readonly #replicaOf = new Map<string, string>();
   #moves = 0;
 
-  constructor(stage: Stage, check: WatcherCheck, watchers: CrowdStart["watchers"]) {
+  readonly #stage: Stage;
+  readonly #check: WatcherCheck;
+  #processes = 0;
+
+  constructor(stage: Stage, check: WatcherCheck) {
+    this.#stage = stage;
+    this.#check = check;
+  }
+
+  /** More of them. @param within see `Stage.script`. */
+  add(watchers: CrowdStart["watchers"], within: readonly string[] = []): void {
+    const check = this.#check;
     for (const { id, services } of watchers) check.watches(id, services);
     for (let first = 0; first < watchers.length; first += WATCHERS_A_PROCESS) {
-      const { child } = stage.script(`crowd-${first / WATCHERS_A_PROCESS + 1}`, WORKER, []);
+      const name = `crowd-${++this.#processes}`;
+      const { child } = this.#stage.script(name, WORKER, [], within);
       child.on("message", (message) => {
         const { events, moves } = message as CrowdReport;
         for (const { watcher, changes, by } of events) check.saw(watcher, changes, by);

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { MeshTruth } from "../support/mesh-truth.ts";
+import { keyOf, type MeshTruth } from "../support/mesh-truth.ts";
 import type { FleetCommand, FleetEvent, FleetReport, Registration } from "./fleet-protocol.ts";
 import type { Stage } from "./stage.ts";
 
@@ -26,6 +26,8 @@ export class Fleet {
   readonly #child: ChildProcess;
   readonly #clientOf = new Map<string, number>();
   readonly #registrations = new Map<string, Registration>();
+  /** By client and instance: a client keeps one process of each. */
+  readonly #keptBy = new Map<string, string>();
   readonly #attachedTo = new Map<number, string>();
   /** Superseded for certain, whose clients were not told yet. */
   readonly #untold = new Set<string>();
@@ -49,6 +51,11 @@ export class Fleet {
   register(client: number, registrations: readonly Registration[]): void {
     for (const registration of registrations) {
       const { registrationId } = registration;
+      const slot = `${client} ${keyOf(registration)}`;
+      const former = this.#keptBy.get(slot);
+      this.#keptBy.set(slot, registrationId);
+      // The client itself replaced it: nobody is left to be told.
+      if (former !== undefined) this.#end(former);
       this.#truth.starting(registration);
       this.#clientOf.set(registrationId, client);
       this.#registrations.set(registrationId, registration);

@@ -4,6 +4,7 @@ import { WatcherCheck } from "../support/watcher-check.ts";
 import type { Replica } from "./cluster.ts";
 import { Crowd } from "./crowd.ts";
 import { Fleet } from "./fleet.ts";
+import type { Machine } from "./network.ts";
 import { SERVICE } from "./scale.ts";
 import type { Stage } from "./stage.ts";
 
@@ -12,6 +13,13 @@ const POPULATE_TIMEOUT_MS = 60_000;
 
 /** How many watchers see every service; the others see a part. */
 const WIDE_WATCHERS = 4;
+
+/** Who belongs together: clients, watchers and agents of a side are given its replicas. */
+export interface Side {
+  readonly replicas: readonly Replica[];
+  /** Where its watchers and agents run; on the run's own machine when left out. */
+  readonly machine?: Machine;
+}
 
 /** How large the mesh of a run is. */
 export interface Population {
@@ -35,20 +43,22 @@ export interface MeshUnderTest {
   readonly churned: readonly string[];
 }
 
-/** Registers all instances and lets all watchers watch; resolves when everybody sees everything. */
+/**
+ * Registers all instances and lets all watchers watch; resolves when everybody sees everything.
+ * @param host where instances listen.
+ */
 export async function populate(
   stage: Stage,
   population: Population,
-  {
-    host = "127.0.0.1",
-    sides,
-  }: { readonly host?: string; readonly sides: readonly (readonly Replica[])[] },
+  sides: readonly Side[],
+  host = "127.0.0.1",
 ): Promise<MeshUnderTest> {
   const { services: count, instances, clients, leaseMs } = population;
   const truth = new MeshTruth(() => performance.now());
   const check = new WatcherCheck(truth);
   const services = [SERVICE, ...Array.from({ length: count - 1 }, (_, i) => `service-${i + 1}`)];
-  const addresses = (i: number) => (sides[i % sides.length] ?? []).map(({ address }) => address);
+  const sideOf = (i: number) => sides[i % sides.length]?.replicas ?? [];
+  const addresses = (i: number) => sideOf(i).map(({ address }) => address);
   const fleet = new Fleet(stage, truth, {
     ...{ host, leaseMs },
     clients: Array.from({ length: clients }, (_, i) => addresses(i)),
@@ -69,7 +79,12 @@ export async function populate(
     services.every((service) => truth.liveOf(service).length === instances),
   );
   stage.note(`${all.length} instances of ${count} services are registered`);
-  const crowd = new Crowd(stage, check, watchersOf(population, services, addresses));
+  const crowd = new Crowd(stage, check);
+  const watchers = watchersOf(population, services, addresses);
+  sides.forEach(({ machine }, side) => {
+    const own = watchers.filter((_, i) => i % sides.length === side);
+    crowd.add(own, machine?.within);
+  });
   await waitUntil("all watchers see everything", POPULATE_TIMEOUT_MS, () => {
     return check.mismatches(0).length === 0;
   });

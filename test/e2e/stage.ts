@@ -15,6 +15,9 @@ const STOP_TIMEOUT_MS = 15_000;
 /** How much of each log a failure quotes. */
 const QUOTED_LINES = 12;
 
+/** Of each line: enough for what happened, not for every frame of a stack. */
+const QUOTED_CHARACTERS = 400;
+
 /** A running `weir` process. */
 export interface Program {
   readonly name: string;
@@ -88,20 +91,25 @@ export class Stage {
     return nginx;
   }
 
-  /** Starts `weir ARGS`; its output goes to `NAME.log`. */
-  weir(name: string, args: readonly string[]): Program {
-    return this.script(name, WEIR, args);
+  /** Starts `weir ARGS`; its output goes to `NAME.log`. @param within see `script`. */
+  weir(name: string, args: readonly string[], within: readonly string[] = []): Program {
+    return this.script(name, WEIR, args, within);
   }
 
-  /** Starts a program of Node, which may talk over `child`'s channel; its output goes to `NAME.log`. */
+  /**
+   * Starts a program of Node, which may talk over `child`'s channel; its output goes to `NAME.log`.
+   * @param within a command that runs it elsewhere, for example in a network namespace.
+   */
   script(
     name: string,
     path: string,
     args: readonly string[],
+    within: readonly string[] = [],
   ): Program & { readonly child: ChildProcess } {
     const logPath = join(this.directory, `${name}.log`);
     const log = createWriteStream(logPath, { flags: "a" });
-    const child = spawn(process.execPath, [path, ...args], {
+    const command = [...within, process.execPath, path, ...args];
+    const child = spawn(command[0] ?? process.execPath, command.slice(1), {
       cwd: this.directory,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
@@ -170,7 +178,8 @@ export class Stage {
   async #quoteLogs(): Promise<string> {
     const quotes = [...this.#programs.values()].map(async ({ name, logPath }) => {
       const lines = (await readFile(logPath, "utf8").catch(() => "")).trimEnd().split("\n");
-      return `--- ${name}\n${lines.slice(-QUOTED_LINES).join("\n")}`;
+      const quoted = lines.slice(-QUOTED_LINES).map((line) => line.slice(0, QUOTED_CHARACTERS));
+      return `--- ${name}\n${quoted.join("\n")}`;
     });
     return (await Promise.all(quotes)).join("\n");
   }

@@ -1,6 +1,7 @@
 import { Load } from "../support/load.ts";
 import type { LoadReport } from "../support/load-protocol.ts";
 import { type Agent, startAgent } from "./agents.ts";
+import type { Side } from "./populate.ts";
 import { BODY_BYTES, HOST, POST_SHARE, SERVICE, SLOW_SHARE } from "./scale.ts";
 import type { Stage } from "./stage.ts";
 
@@ -10,20 +11,22 @@ export interface Traffic {
   finish(): Promise<LoadReport>;
 }
 
-/** @param replicasOf the replicas that each agent is given. */
+/** @param sides one agent on each. */
 export async function startTraffic(
   stage: Stage,
-  replicasOf: readonly (readonly string[])[],
+  sides: readonly Side[],
   requestsPerSecond: number,
 ): Promise<Traffic> {
   const agents = await Promise.all(
-    replicasOf.map((controlPlane, i) =>
-      startAgent(stage, {
+    sides.map(({ replicas, machine }, i) => {
+      const controlPlane = replicas.map(({ address }) => address);
+      return startAgent(stage, {
         id: `agent-${i + 1}`,
         controlPlane: controlPlane[0] ?? "",
         config: { subscribe: [SERVICE], controlPlane },
-      }),
-    ),
+        ...(machine && { host: machine.ip, within: machine.within }),
+      });
+    }),
   );
   const load = new Load({
     targets: agents.map(({ id, origin }) => ({ name: id, origin })),

@@ -13,6 +13,8 @@ const BINARIES = [
   "/opt/homebrew/bin/nats-server",
 ];
 
+const LOOPBACK = "127.0.0.1";
+
 /** Two tests on one machine may guess the same port; the second guess is another. */
 const START_ATTEMPTS = 3;
 
@@ -25,6 +27,10 @@ process.on("exit", () => {
 export interface NatsServerOptions {
   /** A free one when not said. */
   readonly port?: number;
+  /** Where it listens; loopback when not said. */
+  readonly host?: string;
+  /** A command that runs it elsewhere, for example in a network namespace. */
+  readonly within?: readonly string[];
   /** More lines of its configuration: authorization, tls, max_payload, cluster. */
   readonly config?: string;
   /** Streams and key-value buckets, in a folder of its own that survives restarts. */
@@ -67,7 +73,7 @@ export class NatsServerProcess {
 
   /** Without secrets. */
   get url(): string {
-    return `nats://127.0.0.1:${this.port}`;
+    return `nats://${this.#options.host ?? LOOPBACK}:${this.port}`;
   }
 
   /** Again, on the same port and with the same streams. */
@@ -77,7 +83,13 @@ export class NatsServerProcess {
       throw new Error("nats-server is not installed; try: apt-get install nats-server");
     }
     await this.configure(this.#options.config ?? "");
-    const child = new RunningProcess(binary, ["-c", join(this.#folder, "nats.conf")], {});
+    const command = [
+      ...(this.#options.within ?? []),
+      binary,
+      "-c",
+      join(this.#folder, "nats.conf"),
+    ];
+    const child = new RunningProcess(command[0] ?? binary, command.slice(1), {});
     this.#process = child;
     running.add(child);
     child.exited.then(
@@ -92,7 +104,7 @@ export class NatsServerProcess {
     const jetStream = this.#options.hasJetStream
       ? `jetstream { store_dir: "${join(this.#folder, "streams")}" }`
       : "";
-    const text = `host: "127.0.0.1"\nport: ${this.port}\nlame_duck_duration: "30s"\nlame_duck_grace_period: "1s"\n${jetStream}\n${config}\n`;
+    const text = `host: "${this.#options.host ?? LOOPBACK}"\nport: ${this.port}\nlame_duck_duration: "30s"\nlame_duck_grace_period: "1s"\n${jetStream}\n${config}\n`;
     await writeFile(join(this.#folder, "nats.conf"), text);
   }
 
