@@ -1,5 +1,6 @@
 import type { PeerReport } from "../../core/discovery/drain-verdict.ts";
 import type { PendingAnswer, PendingQuestion } from "../../core/replication/calls.ts";
+import { knownReplicas } from "../../core/replication/hearsay.ts";
 import type { MemberView } from "../../core/replication/member.ts";
 
 /** The other replicas, as a drain needs them. */
@@ -23,11 +24,14 @@ const NOT_YET = "it has not answered yet";
 /** What the other replicas say of one drain. Each is asked again when it has answered. */
 export class DrainPolls {
   readonly #peers: DrainPeers;
+  readonly #replicaId: string;
   readonly #answers = new Map<string, PendingAnswer | string>();
   readonly #asked = new Set<string>();
 
-  constructor(peers: DrainPeers) {
+  /** @param replicaId this one's */
+  constructor(peers: DrainPeers, replicaId: string) {
     this.#peers = peers;
+    this.#replicaId = replicaId;
   }
 
   /** True when everybody who lives has answered, or was given the time to. */
@@ -50,9 +54,9 @@ export class DrainPolls {
   }
 
   reports(): PeerReport[] {
-    return this.#peers.members().map(({ origin: { replicaId }, state, silentMs }) => ({
-      ...{ replicaId, state, silentMs },
-      answer: this.#answers.get(replicaId) ?? NOT_YET,
+    return knownReplicas(this.#peers.members(), this.#replicaId).map((replica) => ({
+      ...replica,
+      answer: this.#answers.get(replica.replicaId) ?? NOT_YET,
     }));
   }
 

@@ -77,6 +77,10 @@ describe("a replica that does not answer", () => {
     },
   );
 
+  test("and is heard by others only counts, too", () => {
+    expect(unreachable({ state: "unheard" })).toEqual(["two replica-unreachable"]);
+  });
+
   test("and died after it answered is not believed any more", () => {
     expect(unreachable({ state: "dead", silentMs: 20_000 }, says())).toEqual([
       "two replica-unreachable",

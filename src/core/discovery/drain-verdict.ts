@@ -1,17 +1,13 @@
 import type { PendingAnswer } from "../replication/calls.ts";
 import { MAX_NAMED_AGENTS } from "../replication/calls.ts";
-import type { MemberState } from "../replication/member.ts";
+import type { KnownReplica } from "../replication/hearsay.ts";
 import { LOST_AGENT_MS, type PendingAgent } from "./drain-barrier.ts";
 
 /** A replica beat up to so long before it fell silent. */
 const LAST_BEAT_MS = 1_000;
 
 /** Another replica, and what it last said of a drain. */
-export interface PeerReport {
-  readonly replicaId: string;
-  readonly state: MemberState;
-  /** Since it was heard last. */
-  readonly silentMs: number;
+export interface PeerReport extends KnownReplica {
   /** What it answered last; else why there is no answer. */
   readonly answer: PendingAnswer | string;
 }
@@ -65,23 +61,24 @@ function isAnswered(peer: PeerReport): peer is PeerReport & Answered {
   return isAlive(peer.state) && typeof peer.answer !== "string";
 }
 
-function isAlive(state: MemberState): boolean {
+function isAlive(state: PeerReport["state"]): boolean {
   return state === "alive" || state === "suspect";
 }
 
 function unreachable({ replicaId: agentId, state, silentMs, answer }: PeerReport): PendingAgent {
-  const why = state === "dead" || state === "left" ? GONE[state] : String(answer);
+  const why = state === "alive" || state === "suspect" ? String(answer) : AWAY[state];
   const silent = `${Math.floor(silentMs / 1_000)} s`;
   return {
     agentId,
     kind: "replica-unreachable",
-    detail: `${why}, and was heard ${silent} ago; agents that were connected to it may still be sending, and count until it is gone for ${LOST_AGENT_MS / 1_000} s`,
+    detail: `${why}, and was heard ${silent} ago by somebody; agents that were connected to it may still be sending, and count until it is gone for ${LOST_AGENT_MS / 1_000} s`,
   };
 }
 
-const GONE: Readonly<Record<"dead" | "left", string>> = {
-  dead: "it is dead",
+const AWAY: Readonly<Record<"dead" | "left" | "unheard", string>> = {
+  dead: "this replica takes it for dead",
   left: "it said goodbye",
+  unheard: "this replica does not hear it, and another one does",
 };
 
 function more(agentId: string, count: number): PendingAgent {

@@ -212,6 +212,14 @@ describe("while a replica cannot be reached", () => {
     expect(reasons(answer)).toContain("two replica-unreachable");
   });
 
+  test("while others hear it, a drain names it for as long as that lasts", async () => {
+    new TestAgent(two, "agent").watch();
+    cluster.network.partition(["two"], ["one"]);
+    await passRenewing(48_000);
+    expect(one.admin.status().isSettled).toBe(true);
+    expect(reasons(await during(drain(one, 500)))).toEqual(["two replica-unreachable"]);
+  });
+
   test("operators can act: the decision survives the owner's return", async () => {
     cluster.network.partition(["one"], ["two", "three"]);
     await cluster.pass(1_000);
