@@ -31,6 +31,8 @@ export interface ProbeResult {
   readonly ok: boolean;
   /** For people: what was answered, or why nothing was. */
   readonly detail: string;
+  /** Set when the machine answered that nothing listens there: unlike silence, that is evidence. */
+  readonly isRefused?: true;
 }
 
 /**

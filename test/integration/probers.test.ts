@@ -79,11 +79,13 @@ describe.each(Object.entries(askPort))("%s prober", (_kind, ask) => {
     const result = await ask(await closedPort(), PATIENT_MS, never());
     expect(result.ok).toBe(false);
     expect(result.detail).toMatch(/refused/i);
+    expect(result.isRefused).toBe(true);
   });
 
   test("reports a port that cannot exist instead of throwing", async () => {
     const result = await ask(70_000, 1_000, never());
     expect(result.ok).toBe(false);
+    expect(result.isRefused).toBeUndefined();
   });
 
   test("ends at once when it was cancelled before it began", async () => {

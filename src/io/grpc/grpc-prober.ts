@@ -8,7 +8,7 @@ import {
 } from "../../gen/grpc/health/v1/health.ts";
 import type { GrpcProbeTarget, Prober } from "../../ports/prober.ts";
 import { lookupHost } from "../host-lookup.ts";
-import { describeFailure, type OpenProbe, settleProbe } from "../settle-probe.ts";
+import { type OpenProbe, settleProbe } from "../settle-probe.ts";
 
 /** A compression flag and the length of the message precede it. Source: gRPC over HTTP/2. */
 const FRAME_HEADER_BYTES = 5;
@@ -25,7 +25,7 @@ export const grpcProber: Prober<GrpcProbeTarget> = {
   probe(target, timeoutMs, signal) {
     return settleProbe(timeoutMs, signal, (probe) => {
       const session = connect(`http://${authorityOf(target)}`, { lookup: lookupHost });
-      session.on("error", (error) => probe.settle(false, describeFailure(error)));
+      session.on("error", probe.fail);
       const stream = session.request({
         ":method": "POST",
         ":path": HealthService.check.path,
@@ -39,13 +39,13 @@ export const grpcProber: Prober<GrpcProbeTarget> = {
   },
 };
 
-function readAnswer(stream: ClientHttp2Stream, service: string, { settle }: OpenProbe): void {
+function readAnswer(stream: ClientHttp2Stream, service: string, { settle, fail }: OpenProbe): void {
   let answer = Buffer.alloc(0);
   const readStatus = (headers: IncomingHttpHeaders): void => {
     const failure = failureIn(headers, service);
     if (failure !== undefined) settle(false, failure);
   };
-  stream.on("error", (error) => settle(false, describeFailure(error)));
+  stream.on("error", fail);
   // An answer without a message carries its status in the headers instead of the trailers.
   stream.on("response", (headers) => {
     const httpStatus = headers[":status"];
