@@ -18,6 +18,7 @@ export function sendNext(step: Step): boolean {
   subscription.serviceSentVersion = view.serviceVersion;
   if (subscription.chunks !== undefined) return sendChunk(step);
   if (subscription.sentVersion < 0) return sendFirst(step);
+  if (subscription.told === "elsewhere") return sendFormer(step);
   if (view.version > subscription.sentVersion) return sendChanges(step);
   if (subscription.told === "nothing")
     return sendNotice(step, view.size === 0 ? "absent" : "resumed");
@@ -70,6 +71,17 @@ function sendChanges(step: Step): true {
   subscription.sentVersion = view.version;
   subscription.told = isSettled ? "settled" : "unsettled";
   write(subscription, frame, endpointsUpdate(view.version, 0, frame), nowMs);
+  return true;
+}
+
+/** Gives what the agent holds a version of ours: deltas start from there. */
+function sendFormer(step: Step): true {
+  const { subscription, shared, nowMs } = step;
+  const { sentVersion } = subscription;
+  const frame = shared.formerFrame(sentVersion);
+  if (frame === undefined) return beginSnapshot(step);
+  subscription.told = "unsettled";
+  write(subscription, frame, endpointsUpdate(sentVersion, 0, frame), nowMs);
   return true;
 }
 

@@ -156,13 +156,23 @@ describe("resuming", () => {
     expect(again.told).toEqual([expect.stringMatching(/^delta .*-a:deregistered$/)]);
   });
 
+  test("from another epoch with what we had before costs the difference", () => {
+    register("a");
+    const token = tokenOf(new TestAgent(plane, "agent").watch(), 7);
+    clock.advance(10);
+    register("b");
+    const again = new TestAgent(plane, "agent");
+    resume(again, { ...token, version: 99 });
+    expect(again.told).toEqual(["resumed>1 unsettled", "delta 1>2 +b:healthy"]);
+  });
+
   test("from another epoch with other content gets the whole set", () => {
     register("a");
     const token = tokenOf(new TestAgent(plane, "agent").watch(), 7);
     clock.advance(10);
     register("b");
     const again = new TestAgent(plane, "agent");
-    resume(again, token);
+    resume(again, { ...token, digest: { count: 1, sum: 1n } as never });
     expect(again.told).toEqual(["snapshot>2 +a:healthy +b:healthy"]);
   });
 

@@ -235,10 +235,18 @@ export class DiscoveryHub {
 
   #resume(subscription: StreamSubscription, resume: ResumeToken): void {
     const { view } = subscription;
+    const isOurs = resume.epoch === this.epoch && view.canDeltaFrom(resume.version);
     if (digestsEqual(resume.digest, view.digest)) subscription.sentVersion = view.version;
-    else if (resume.epoch === this.epoch && view.canDeltaFrom(resume.version)) {
-      if (resume.version < view.version) subscription.sentVersion = resume.version;
-    }
+    else if (isOurs && resume.version < view.version) subscription.sentVersion = resume.version;
+    else if (!isOurs) this.#resumeFromElsewhere(subscription, resume);
+  }
+
+  /** Replicas are told the same changes: what another one had told is mostly what this one had a moment ago. */
+  #resumeFromElsewhere(subscription: StreamSubscription, { digest }: ResumeToken): void {
+    const version = subscription.view.versionOf(digest);
+    if (version === undefined) return;
+    subscription.sentVersion = version;
+    subscription.told = "elsewhere";
   }
 
   #drop(watcher: Watcher, subscription: StreamSubscription): void {

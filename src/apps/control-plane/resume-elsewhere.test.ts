@@ -1,6 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
+import { aLease } from "../../../test/support/builders.ts";
 import { aControlPlane, anInput, TestAgent } from "../../../test/support/control-plane.ts";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { MAX_FORMER_STATES } from "../../core/discovery/digest-history.ts";
 import { EndpointSet } from "../../core/discovery/endpoint-set.ts";
 import type { ControlPlane } from "./start.ts";
 
@@ -116,4 +118,31 @@ test("every answer says how far the replica has heard each origin, as of when it
   clock.advance(10);
   register(plane, "b");
   expect(agent.updates.map((update) => update.positions?.[0]?.sequence)).toEqual([3, 4]);
+});
+
+test("an agent that holds what this replica had a moment ago is told so, and then what changed since", () => {
+  for (const plane of [here, there]) {
+    register(plane, "a");
+    register(plane, "b");
+  }
+  const agent = new MovingAgent();
+  agent.visit(here);
+  register(there, "c");
+  void there.replica.deregister(aLease("a", "r-a"));
+  clock.advance(10);
+  expect(agent.visit(there)).toEqual([
+    "resumed>2 unsettled",
+    "delta 2>4 +c:healthy -a:deregistered",
+  ]);
+  expect(agent.ids).toEqual(["b", "c"]);
+  expect(agent.visit(there)).toEqual(["resumed>4"]);
+});
+
+test("what this replica no longer remembers comes as a snapshot", () => {
+  for (const plane of [here, there]) register(plane, "a");
+  const agent = new MovingAgent();
+  agent.visit(here);
+  for (let i = 0; i <= MAX_FORMER_STATES; i++) register(there, `b${i}`);
+  const [first] = agent.visit(there);
+  expect(first).toMatch(/^snapshot>/);
 });

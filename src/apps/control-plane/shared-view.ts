@@ -8,6 +8,9 @@ import type { StreamSubscription } from "./watcher.ts";
 /** Watchers are rarely at more than a few different versions; older ones get a snapshot's worth of work. */
 const MAX_CACHED_DELTAS = 16;
 
+/** Whoever comes from another replica after a storm holds one of its last few versions. */
+const MAX_CACHED_FORMERS = 16;
+
 type NoticeKind = "pending" | "resumed" | "absent";
 
 /**
@@ -21,6 +24,7 @@ export class SharedView {
   #pending: (Endpoint | Removal)[] = [];
   #deltas = new Map<number, Uint8Array>();
   readonly #notices = new Map<NoticeKind, Uint8Array>();
+  readonly #formers = new Map<number, Uint8Array>();
   #snapshot: readonly Uint8Array[] | undefined;
   #record: Uint8Array | undefined;
   #isSettled = false;
@@ -103,6 +107,18 @@ export class SharedView {
     return frame;
   }
 
+  /** The agent holds what we had at that version; `undefined` when we do not remember it. */
+  formerFrame(version: number): Uint8Array | undefined {
+    const known = this.#formers.get(version);
+    if (known !== undefined) return known;
+    const update = this.view.former(version);
+    if (update === undefined) return undefined;
+    if (this.#formers.size >= MAX_CACHED_FORMERS) this.#formers.clear();
+    const frame = this.#encoder.encode(update);
+    this.#formers.set(version, frame);
+    return frame;
+  }
+
   /** A snapshot is kept only while somebody may still be waiting for it. */
   forgetSnapshot(): void {
     this.#snapshot = undefined;
@@ -119,6 +135,7 @@ export class SharedView {
     this.#snapshot = undefined;
     // Clearing an empty map costs a new table, and most services have no watcher at all.
     if (this.#notices.size > 0) this.#notices.clear();
+    if (this.#formers.size > 0) this.#formers.clear();
     if (this.#deltas.size > 0) this.#deltas = new Map();
   }
 }

@@ -1,8 +1,9 @@
-import type { Digest } from "../model/digest.ts";
+import { type Digest, digestsEqual } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
 import { IdMap } from "../model/id-map.ts";
 import type { ServiceDefaults } from "../model/instance.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
+import { DigestHistory } from "./digest-history.ts";
 import type { EndpointsUpdate, ServiceUpdate } from "./update.ts";
 
 /**
@@ -56,6 +57,8 @@ export class ServiceView {
     | undefined;
   /** The digest's sum: in a typed array it wraps by itself, and no sum but the last one is made. */
   readonly #hashSum = new BigUint64Array(1);
+  /** Of versions before this one; absent until the second change. */
+  #history: DigestHistory | undefined;
 
   constructor(key: ServiceKey, namespace: string, service: string, version: number) {
     this.key = key;
@@ -117,6 +120,7 @@ export class ServiceView {
 
   /** @returns true when a drain began by it. */
   upsert(endpoint: Endpoint, version: number): boolean {
+    this.#leaveFor(version);
     const former = this.#endpoints.set(endpoint);
     this.#addHash(endpoint.hash);
     if (former !== undefined) this.#addHash(-former.hash);
@@ -127,6 +131,7 @@ export class ServiceView {
   }
 
   remove(removal: Removal, version: number): void {
+    this.#leaveFor(version);
     const former = this.#endpoints.get(removal.id);
     if (this.#drains.size > 0) this.#drains.delete(removal.id);
     if (former !== undefined) {
@@ -150,6 +155,20 @@ export class ServiceView {
 
   canDeltaFrom(version: number): boolean {
     return version >= this.#floor && version <= this.version;
+  }
+
+  /** The version that had this digest, now or before; `undefined` when none is remembered that a delta can start from. */
+  versionOf(digest: Digest): number | undefined {
+    if (digestsEqual(digest, this.digest)) return this.version;
+    const version = this.#history?.versionOf(digest);
+    return version !== undefined && this.canDeltaFrom(version) ? version : undefined;
+  }
+
+  /** Says `resumed` of a former version, from which a delta follows; `undefined` when it is no longer remembered. */
+  former(version: number): EndpointsUpdate | undefined {
+    const digest = version === this.version ? this.digest : this.#history?.digestAt(version);
+    if (digest === undefined || !this.canDeltaFrom(version)) return undefined;
+    return { ...this.#header("resumed", false), version, digest };
   }
 
   /** What happened after `fromVersion`; each id once. */
@@ -234,6 +253,13 @@ export class ServiceView {
     // A higher revision says that it served in between, though this replica did not hear of that.
     if (!isKnown) this.#drains.set(id, version);
     return !isKnown;
+  }
+
+  /** A version is over once the next one begins. */
+  #leaveFor(version: number): void {
+    if (version === this.version || this.version === 0) return;
+    this.#history ??= new DigestHistory();
+    this.#history.add(this.version, this.digest);
   }
 
   #addHash(hash: bigint): void {

@@ -40,8 +40,11 @@ export class Subscription<Owner extends WatcherState = WatcherState> {
   serviceSentVersion = -1;
   /** Endpoints were acknowledged up to this version; -1 before the first ACK. */
   ackedVersion = -1;
-  /** What the last answer about endpoints said of the server. */
-  told: "nothing" | "unsettled" | "settled" = "nothing";
+  /**
+   * What the last answer about endpoints said of the server. `elsewhere`: nothing yet, but another
+   * replica told the agent what this one had at `sentVersion`.
+   */
+  told: "nothing" | "elsewhere" | "unsettled" | "settled" = "nothing";
   trouble: Trouble | undefined;
   chunks: PendingChunks | undefined;
   #sent: Sent[] | undefined;

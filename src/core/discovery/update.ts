@@ -22,7 +22,7 @@ export interface ServiceUpdate {
 
 /**
  * - `pending`: the server has not heard everybody; keep what you have.
- * - `resumed`: you hold the current set.
+ * - `resumed`: you hold the set of this version: the current one, unless a delta follows.
  * - `delta`: apply to what you hold at `fromVersion`.
  * - `snapshot`: the whole set, in chunks.
  * - `absent`: no endpoints; `exists` says whether anybody ever registered.

@@ -73,7 +73,7 @@ export const UpdateKind = {
   UPDATE_KIND_UNSPECIFIED: 0,
   /** UPDATE_KIND_PENDING - Not known yet: the server has not heard everybody. Keep what you have. */
   UPDATE_KIND_PENDING: 1,
-  /** UPDATE_KIND_RESUMED - You hold the current set. */
+  /** UPDATE_KIND_RESUMED - You hold the set of this version: the current one, unless a delta follows. */
   UPDATE_KIND_RESUMED: 2,
   /** UPDATE_KIND_DELTA - Apply to what you hold at from_version. */
   UPDATE_KIND_DELTA: 3,
