@@ -25,15 +25,20 @@ export function wasPaused(last: RoundTime, now: RoundTime): boolean {
   return now.nowMs - last.nowMs > MAX_GAP_MS || now.wallMs - last.wallMs > MAX_GAP_MS;
 }
 
-/** Every lease runs anew from now. */
+/** Every lease runs anew from now, and evidence has to be found anew. */
 export function rearmAll(registry: Registry, nowMs: number): void {
+  registry.unowned.forgetEvidence();
   for (const group of registry.leases.groups()) group.heardAtMs = nowMs;
 }
 
-/** One round: what is due goes, unless so much is silent that we are not believed. */
+/**
+ * One round: what is due goes, and what nobody owns and nothing answers for, unless so much is silent that
+ * we are not believed.
+ */
 export function expireDue(registry: Registry, guard: SelfPreservation, time: RoundTime): number {
   const due = registry.leases.takeDue(time.nowMs);
-  if (due.length === 0) {
+  const condemned = registry.unowned.condemned();
+  if (due.length + condemned.length === 0) {
     if (guard.frozenScopes().length > 0) review(registry, guard, [], time.nowMs);
     return 0;
   }
@@ -46,6 +51,7 @@ export function expireDue(registry: Registry, guard: SelfPreservation, time: Rou
     // Kept members are looked at again in the next round; a beat makes them well at once.
     if (group.size > 0) registry.leases.add(group);
   }
+  for (const record of condemned) expired += expireOne(registry, guard, record, time) ? 1 : 0;
   return expired;
 }
 
@@ -77,18 +83,18 @@ function review(
   const services = new Map<ServiceKey, { total: number; overdue: number }>();
   let overdue = 0;
   // Of what this replica owns: of the others it does not know who is silent.
-  let total = 0;
+  let total = registry.unowned.group.size;
+  const isSilent = ({ service }: InstanceRecord): void => {
+    overdue++;
+    const scope = services.get(service.key);
+    if (scope === undefined) services.set(service.key, { total: service.records.size, overdue: 1 });
+    else scope.overdue++;
+  };
   const count = (group: RecordLeases): void => {
     total += group.size;
-    if (!group.isOverdue(nowMs)) return;
-    for (const { service } of group.members()) {
-      overdue++;
-      const scope = services.get(service.key);
-      if (scope === undefined)
-        services.set(service.key, { total: service.records.size, overdue: 1 });
-      else scope.overdue++;
-    }
+    if (group.isOverdue(nowMs)) group.members().forEach(isSilent);
   };
+  registry.unowned.condemned().forEach(isSilent);
   for (const group of due) count(group);
   for (const group of registry.leases.groups()) count(group);
   const fleet: ScopeCount = { total, overdue };
