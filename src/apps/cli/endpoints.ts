@@ -5,6 +5,7 @@ import { type ConnectionOptions, serviceOf, withApi, withConnection } from "./co
 import type { CliContext } from "./context.ts";
 import { formatDuration } from "./duration.ts";
 import { collectPair, formatPairs } from "./filters.ts";
+import { operatorPolicies } from "./operator-policies.ts";
 import { printJson } from "./output.ts";
 import { type Column, table } from "./table.ts";
 
@@ -36,13 +37,18 @@ export function addEndpoints(program: Command, context: CliContext): void {
     .action(async (text: string, options: EndpointsOptions) => {
       const { namespace, service } = serviceOf(context, options, text);
       const label = options.label ?? NO_METADATA;
-      const list = await withApi(context, options, (api) =>
-        api.listInstances(namespace, service, label),
-      );
+      const { list, decided } = await withApi(context, options, async (api) => ({
+        list: await api.listInstances(namespace, service, label),
+        decided: await operatorPolicies(api, namespace),
+      }));
+      const operatorPolicy = decided.of({ namespace, service }) ?? null;
       if (options.output === "json") {
-        printJson(context, { namespace, service, endpoints: list.map(asJson) });
+        printJson(context, { namespace, service, operatorPolicy, endpoints: list.map(asJson) });
       } else if (list.length > 0) {
         context.terminal.out(table(COLUMNS, list, context.terminal.hasColours));
+        if (operatorPolicy !== null) {
+          context.terminal.say(`balanced by ${operatorPolicy}: an operator decided so`);
+        }
       } else {
         const which = label.size > 0 ? ` with ${formatPairs(label)}` : "";
         context.terminal.say(`${namespace}/${service} has no instances${which}`);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { FakeCli } from "../../../test/support/fake-cli.ts";
+import { aListing as aPolicy } from "../../../test/support/fake-policy-api.ts";
 import { NO_LOCALITY } from "../../core/model/instance.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { InstanceId, RegistrationId } from "../../core/model/names.ts";
@@ -147,6 +148,29 @@ describe("lists", () => {
         },
       ],
     });
+  });
+
+  test("what an operator decided is shown instead of what instances say", async () => {
+    const decided = { namespace: "default", service: "orders", balancing: "peak_ewma" };
+    cli.api.policies.present = [aPolicy(decided)];
+    const service = { namespace: "default", protocol: "http1", policy: "random" };
+    const counts = { instanceCount: 1, healthyCount: 1, hasConflictingDefaults: false };
+    const names = ["orders", "cart"];
+    cli.api.services = names.map((name) => ({ ...service, ...counts, name }));
+    await cli.run("services");
+    expect(cli.out).toMatch(/orders +http1 +peak_ewma \(operator\)/);
+    expect(cli.out).toMatch(/cart +http1 +random +1\/1/);
+    cli.api.instances = [LISTING];
+    await cli.run("endpoints orders");
+    expect(cli.said).toBe("balanced by peak_ewma: an operator decided so\n");
+    cli.said = "";
+    await cli.run("endpoints cart");
+    expect(cli.said).toBe("");
+  });
+
+  test("who may not look at policies sees services all the same", async () => {
+    cli.api.policies.list = () => Promise.reject(new MeshError("PERMISSION_DENIED", "no"));
+    expect(await cli.run("services")).toBe(0);
   });
 
   test("a lease that is overdue while expiry is frozen says so", async () => {
