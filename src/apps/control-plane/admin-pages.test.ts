@@ -63,6 +63,8 @@ test("figures of agents and of the cluster", async () => {
   const metrics = (): string => String(pagesOf(two)("/metrics").body);
   expect(metrics()).toContain('weir_agents{state="stale"} 1\n');
   agent.ack();
+  expect(metrics()).toContain('weir_watch_ack_seconds_bucket{le="0.025"} 0\n');
+  expect(metrics()).toContain('weir_watch_ack_seconds_bucket{le="0.05"} 1\n');
   expect(metrics()).toContain('weir_agents{state="synced"} 1\n');
   for (const line of [
     'weir_cluster_members{state="alive"} 2',

@@ -1,9 +1,10 @@
 import { MetricsText, type Sample } from "../../core/model/metrics-text.ts";
+import { ACK_BOUNDS_MS } from "./ack-times.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
 import type { ControlPlane } from "./start.ts";
 
 /** The server's figures for Prometheus. */
-export function serverMetrics({ replica, admin }: ControlPlane): string {
+export function serverMetrics({ replica, admin, watches }: ControlPlane): string {
   const status = admin.status();
   const text = new MetricsText();
   text.gauge("weir_build_info", "The running version.", [
@@ -17,6 +18,12 @@ export function serverMetrics({ replica, admin }: ControlPlane): string {
   text.gauge("weir_registry_services", "Known services.", one(status.serviceCount));
   text.gauge("weir_watch_streams", "Open Watch streams.", one(status.watchCount));
   text.gauge("weir_agents", "Agents by how far they are.", byState(admin.agentStates()));
+  text.histogram(
+    "weir_watch_ack_seconds",
+    "Time from an update to its acknowledgement by an agent.",
+    ACK_BOUNDS_MS.map((ms) => ms / 1_000),
+    [{ counts: watches.ackTimes.counts, sum: watches.ackTimes.sumMs / 1_000 }],
+  );
   text.gauge("weir_attach_sessions", "Open Attach sessions.", one(status.sessionCount));
   text.gauge("weir_settled", "1 once absence means something.", one(status.isSettled ? 1 : 0));
   text.gauge(

@@ -12,6 +12,7 @@ import type {
   WatchSession,
   WatchSink,
 } from "../../ports/watch-service.ts";
+import { AckTimes } from "./ack-times.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import { CATCH_UP_MS, GIVE_UP_MS, HeldRequests, type WhenCaughtUp } from "./read-after.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
@@ -41,6 +42,7 @@ export class WatchSessions implements WatchService {
   readonly replicaId: string;
   readonly epoch: number;
   readonly heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  readonly ackTimes = new AckTimes();
   readonly peers: () => readonly ReplicaAddress[];
   readonly #clock: Clock;
   readonly #hub: DiscoveryHub;
@@ -74,9 +76,8 @@ export class WatchSessions implements WatchService {
     this.#hub = options.hub;
     this.#progressed = options.progressed;
     this.#surroundings = {
-      hub: options.hub,
-      clock: options.clock,
-      progressed: options.progressed,
+      ...{ hub: options.hub, clock: options.clock, progressed: options.progressed },
+      ackTimes: this.ackTimes,
       closed: (watcher, isGoodbye) => this.#closed(watcher, isGoodbye),
     };
     this.#cancelBeat = this.#scheduleBeat();
@@ -202,6 +203,7 @@ interface Surroundings {
   readonly hub: DiscoveryHub;
   readonly clock: Clock;
   readonly progressed: (key: ServiceKey) => void;
+  readonly ackTimes: AckTimes;
   readonly closed: (watcher: Watcher, isGoodbye: boolean) => void;
 }
 
@@ -257,6 +259,8 @@ class OpenWatch implements WatchSession {
 
   acknowledge(acks: readonly ResourceAck[]): void {
     const nowMs = this.#around.clock.nowMs();
+    const { unackedCount, progressAtMs } = this.#watcher;
+    if (unackedCount > 0) this.#around.ackTimes.record(nowMs - progressAtMs);
     for (const ack of acks) {
       const key = keyOf(ack.nonce);
       const subscription = this.#watcher.subscriptions.get(key);
