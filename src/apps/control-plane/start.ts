@@ -24,6 +24,7 @@ import { Policies } from "./policies.ts";
 import type { WhenCaughtUp } from "./read-after.ts";
 import { RegistryReplica } from "./registry-replica.ts";
 import { Cluster, type ClusterOptions, type ClusterSurroundings } from "./replication/cluster.ts";
+import { clusterClock } from "./replication/cluster-clock.ts";
 import { StreamTurnover } from "./stream-turnover.ts";
 import { WatchSessions } from "./watch-sessions.ts";
 
@@ -75,12 +76,11 @@ export interface ControlPlane {
 
 /** Assembles a replica from ports and lets it run. */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { replicaId, clock, log, store } = options;
+  const { replicaId, clock, log, store, settleAfterMs = DEFAULT_SETTLE_AFTER_MS } = options;
   const startedAtMs = clock.nowMs();
   const loaded = store.load();
   for (const problem of loaded.problems) log.warn({}, problem);
   const epoch = nextEpoch(loaded, clock.wallMs());
-  const { settleAfterMs = DEFAULT_SETTLE_AFTER_MS } = options;
   const settlesAtMs = settleTimeOf({ startedAtMs, settleAfterMs }, longestLeaseMs(loaded));
 
   const others = othersOf(options, () => cluster);
@@ -88,7 +88,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const hub = new DiscoveryHub(clock, encoder, runEpoch(replicaId, epoch));
   const policies = new Policies(options.policies, hub);
   const turnover = newTurnover(options, epoch, others.peers);
-  const replica = new RegistryReplica({ replicaId, clock, log, store, hub, turnover });
+  const shared = clusterClock(clock, () => cluster?.members.clockOffsetsMs ?? []);
+  const replica = new RegistryReplica({ replicaId, clock: shared, log, store, hub, turnover });
   const guard = new SelfPreservation();
   const progressed = (key: ServiceKey): void => drains.progressed(key);
   const watches = new WatchSessions({ replicaId, clock, hub, progressed, turnover, ...others });
@@ -98,7 +99,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   let isDraining = false;
   const cluster = clusterOf(options, {
-    ...{ replica, drains, turnover, epoch },
+    ...{ replica, drains, turnover, epoch, clusterClock: shared },
     isSettled: () => hub.isSettled,
     isDraining: () => isDraining,
     fenced: (reason) => void stop().then(() => options.fenced?.(reason)),

@@ -51,6 +51,12 @@ export class ClusterMembers {
       .map(({ origin: { replicaId }, address }) => ({ replicaId, address }));
   }
 
+  /** Of the others' wall clocks to this one's. */
+  get clockOffsetsMs(): number[] {
+    const live = this.list().filter(({ state }) => state === "alive" || state === "suspect");
+    return live.map(({ clockOffsetMs }) => clockOffsetMs);
+  }
+
   /** False while one is silent, or this replica is cut off. */
   get isEverybodyHeard(): boolean {
     return !this.membership.isIsolated && this.list().every(({ state }) => state !== "suspect");

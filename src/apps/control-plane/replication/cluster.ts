@@ -47,6 +47,8 @@ export interface ClusterSurroundings {
   readonly turnover: StreamTurnover;
   readonly softwareVersion: string;
   readonly clock: Clock;
+  /** What foreign times are judged by. */
+  readonly clusterClock: Clock;
   readonly log: Log;
   readonly epoch: number;
   readonly isSettled: () => boolean;
@@ -77,7 +79,7 @@ export class Cluster {
   constructor(options: ClusterOptions, around: ClusterSurroundings) {
     this.#options = options;
     this.#around = around;
-    const { replica, clock, log, epoch, turnover } = around;
+    const { replica, clock, clusterClock, log, epoch, turnover } = around;
     const self = { replicaId: replica.replicaId, epoch };
     this.members = new ClusterMembers(self, clock, log, {
       gone: (replicaId, reason) => this.#absent.gone(replicaId, reason),
@@ -96,7 +98,7 @@ export class Cluster {
     });
     this.replicator = new Replicator({
       ...options,
-      ...{ softwareVersion, clock, log, flags },
+      ...{ softwareVersion, clock, clusterClock, log, flags },
       origin: self,
       registry: replica.registry,
       publish: () => replica.publish(),

@@ -43,6 +43,7 @@ class Replica {
     this.replicator = new Replicator({
       ...{
         clock,
+        clusterClock: clock,
         codec,
         registry: this.registry,
         log: quietLog,

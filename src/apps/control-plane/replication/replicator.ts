@@ -50,6 +50,8 @@ export interface ReplicatorOptions {
   readonly softwareVersion: string;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** Its wall is the cluster's: foreign times are judged by it. */
+  readonly clusterClock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Agents are told of what was taken in. */
@@ -225,7 +227,7 @@ export class Replicator {
   #peer(replicaId: string): PeerOrigin | undefined {
     const known = this.peers.get(replicaId);
     if (known !== undefined || this.peers.size >= MAX_PEERS) return known;
-    const { registry, clock, random, publish, origin } = this.#options;
+    const { registry, clusterClock, random, publish, origin } = this.#options;
     const vacated = (key: string) => void this.#vacated.add(key);
     const succeeded = (orphans: readonly InstanceRecord[]) =>
       this.#options.succeeded(replicaId, orphans);
@@ -235,7 +237,7 @@ export class Replicator {
     const peer = new PeerOrigin(
       replicaId,
       registry,
-      clock,
+      clusterClock,
       { vacated, succeeded, changed: publish, ended },
       {
         ...{ requester: origin.replicaId, random, slots: this.pulls.slots },
