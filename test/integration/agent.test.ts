@@ -246,6 +246,10 @@ test("an agent that knows nothing is not ready, lives, and says what it waits fo
   const ready = await ask(agent.admin, { path: "/readyz", headers: { host: "localhost" } });
   expect(ready.status).toBe(503);
   expect(ready.body).toContain("nothing is known of default/orders yet (no control plane");
+  const verbose = { path: "/readyz?verbose", headers: { host: "localhost" } };
+  expect((await ask(agent.admin, verbose)).body).toMatch(
+    /^\[-\]endpoints failing: nothing is known of default\/orders.*\n\[!\]control-plane degraded: .*\n\[\+\]last-known-good ok\n\[\+\]instances ok\nnot ready\n$/,
+  );
   const live = await ask(agent.admin, { path: "/healthz", headers: { host: "localhost" } });
   expect(live.status).toBe(200);
 });

@@ -1,9 +1,11 @@
 import type { EndpointLoad } from "../../core/balancing/endpoint-load.ts";
 import { formatAddress } from "../../core/model/instance.ts";
+import { readinessText } from "../../core/model/readiness-check.ts";
 import type { ConnectionState } from "../../data-plane/connection-loop.ts";
 import type { KeptView } from "../../data-plane/kept-instance.ts";
 import type { ServiceEntry } from "../../data-plane/service-table.ts";
-import type { AdminResponse, AdminRoutes } from "../../ports/admin-http.ts";
+import type { AdminRequest, AdminResponse, AdminRoutes } from "../../ports/admin-http.ts";
+import { readinessChecks } from "./readiness.ts";
 
 /** What the pages show of the running agent. */
 export interface AdminInput {
@@ -23,7 +25,7 @@ const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** The agent's admin pages. */
 export function adminPages(input: AdminInput): AdminRoutes {
-  const ready = () => readiness(input.whyNotReady());
+  const ready = ({ query }: AdminRequest) => readiness(input, query.has("verbose"));
   return {
     "/healthz": () => text(200, "ok"),
     "/ready": ready,
@@ -36,8 +38,11 @@ export function adminPages(input: AdminInput): AdminRoutes {
   };
 }
 
-function readiness(missing: readonly string[]): AdminResponse {
-  return missing.length === 0 ? text(200, "ready") : text(503, missing.join("\n"));
+function readiness(input: AdminInput, isVerbose: boolean): AdminResponse {
+  const missing = input.whyNotReady();
+  const status = missing.length === 0 ? 200 : 503;
+  if (isVerbose) return { status, body: readinessText(readinessChecks(input, missing)) };
+  return text(status, missing.length === 0 ? "ready" : missing.join("\n"));
 }
 
 /** What the agent holds, and whether it would pick it. @param only `namespace/service`. */

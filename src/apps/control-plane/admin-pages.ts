@@ -1,7 +1,8 @@
+import { readinessText } from "../../core/model/readiness-check.ts";
 import type { AdminRoutes } from "../../ports/admin-http.ts";
 import type { PageRequest } from "../../ports/registry-service.ts";
 import { serverMetrics } from "./metrics.ts";
-import { Readiness, readinessText } from "./readiness.ts";
+import { Readiness } from "./readiness.ts";
 import type { ControlPlane } from "./start.ts";
 
 /** Whole lists: the admin port is for people on this machine. */

@@ -1,3 +1,8 @@
+import {
+  degradedBy,
+  type ReadinessCheck,
+  readinessCheck,
+} from "../../core/model/readiness-check.ts";
 import type { ClusterStatus, ServerResources, ServerStatus } from "../../ports/registry-service.ts";
 
 /**
@@ -5,14 +10,6 @@ import type { ClusterStatus, ServerResources, ServerStatus } from "../../ports/r
  * unsettled replica does not list, and nobody ready is worse than somebody behind.
  */
 export const READY_AT_LATEST_MS = 30_000;
-
-/** One line of `/readyz?verbose`. `degraded` is worth knowing, and no reason to send clients elsewhere. */
-export interface ReadinessCheck {
-  readonly name: string;
-  readonly state: "ok" | "degraded" | "failing";
-  /** What it is, and why; `""` when there is nothing to say. */
-  readonly why: string;
-}
 
 export interface ReadinessFacts {
   readonly isDraining: boolean;
@@ -34,8 +31,12 @@ export class Readiness {
     const isSynced = cluster?.isSynced ?? true;
     this.#wasSynced ||= isSynced || status.isSettled || status.uptimeMs >= READY_AT_LATEST_MS;
     return [
-      check("serving", isDraining ? "failing" : "ok", isDraining ? "it is shutting down" : ""),
-      check(
+      readinessCheck(
+        "serving",
+        isDraining ? "failing" : "ok",
+        isDraining ? "it is shutting down" : "",
+      ),
+      readinessCheck(
         "synced",
         isSynced ? "ok" : this.#unsynced(),
         isSynced ? "" : "records of its peers are missing",
@@ -65,35 +66,16 @@ export class Readiness {
   }
 }
 
-const MARKS = { ok: "+", degraded: "!", failing: "-" } as const;
-
-/** A line for each check, and the verdict. */
-export function readinessText(checks: readonly ReadinessCheck[]): string {
-  const lines = checks.map(
-    ({ name, state, why }) => `[${MARKS[state]}]${name} ${state}${why === "" ? "" : `: ${why}`}`,
-  );
-  const isReady = checks.every(({ state }) => state !== "failing");
-  return `${lines.join("\n")}\n${isReady ? "ready" : "not ready"}\n`;
-}
-
 const UNSETTLED =
   "it started a moment ago and has not heard everybody; agents remove nothing without a cause";
 
-function check(name: string, state: ReadinessCheck["state"], why: string): ReadinessCheck {
-  return { name, state, why };
-}
-
-function degradedBy(name: string, problem: string): ReadinessCheck {
-  return check(name, problem === "" ? "ok" : "degraded", problem);
-}
-
 function busCheck(cluster: ClusterStatus | undefined): ReadinessCheck {
-  if (cluster === undefined) return check("bus", "ok", "none: this replica runs alone");
+  if (cluster === undefined) return readinessCheck("bus", "ok", "none: this replica runs alone");
   const { bus, busForMs } = cluster;
-  if (bus.isConnected) return check("bus", "ok", "");
+  if (bus.isConnected) return readinessCheck("bus", "ok", "");
   const seconds = Math.round(busForMs / 1_000);
   const problem = bus.lastProblem?.message ?? "NATS has not answered yet";
-  return check("bus", "degraded", `not connected for ${seconds} s: ${problem}`);
+  return readinessCheck("bus", "degraded", `not connected for ${seconds} s: ${problem}`);
 }
 
 /** What else does not work: the journal, the snapshot, what was found at the start. */
