@@ -1,5 +1,6 @@
 import type { ServiceKey } from "../core/model/names.ts";
 import type { PolicyRevision, ServicePolicy } from "../core/policies/service-policy.ts";
+import type { PolicyClearing } from "./policy-clearing.ts";
 
 /** One decision to store. */
 export interface PolicyChange {
@@ -67,6 +68,8 @@ export interface PolicyStore {
   history(key: ServiceKey): Promise<readonly PolicyRevision[]>;
   /** Told, after each change of what holds, whoever made it. @returns stops it. */
   watch(listener: (key: ServiceKey) => void): () => void;
+  /** Where others share the store, and one of them clears it. */
+  readonly clearing?: PolicyClearing | undefined;
   /** Waits for writes under way. */
   close(): Promise<void>;
 }

@@ -2,6 +2,11 @@
 export class TermGate {
   #highest = 0;
 
+  /** The newest term that was heard of; 0 for none. */
+  get highest(): number {
+    return this.#highest;
+  }
+
   /** @returns false for what a former leader sends, which must change nothing. */
   admits(term: number): boolean {
     if (term < this.#highest) return false;

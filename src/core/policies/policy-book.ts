@@ -1,3 +1,4 @@
+import { TermGate } from "../leadership/term-gate.ts";
 import { MeshError } from "../model/mesh-error.ts";
 import type { ServiceKey } from "../model/names.ts";
 import {
@@ -12,6 +13,7 @@ export class PolicyBook {
   /** Newest first. */
   readonly #histories = new Map<ServiceKey, readonly PolicyRevision[]>();
   #lastRevision = 0;
+  readonly #terms = new TermGate();
 
   get lastRevision(): number {
     return this.#lastRevision;
@@ -35,25 +37,45 @@ export class PolicyBook {
       .sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** Newest first; empty for what never had a policy. */
+  /** Newest first; empty for what never had a policy, or whose history is cleared. */
   history(key: ServiceKey): readonly PolicyRevision[] {
-    return this.#histories.get(key) ?? [];
+    const kept = this.#histories.get(key) ?? [];
+    return kept.filter(({ clearedInTerm }) => clearedInTerm === undefined);
   }
 
-  /** Every revision that is kept. */
+  /** For each service that was decided of, what was decided last. */
+  latest(): PolicyRevision[] {
+    return [...this.#histories.values()].flatMap(([newest]) => newest ?? []);
+  }
+
+  /** The newest term of a leader whose word was heard. */
+  get highestTerm(): number {
+    return this.#terms.highest;
+  }
+
+  /** Every revision that is kept, oldest first: told again in this order, the later of two leaders counts again. */
   revisions(): PolicyRevision[] {
-    return [...this.#histories.values()].flat();
+    return [...this.#histories.values()].flat().sort((a, b) => a.revision - b.revision);
   }
 
-  /** @returns whether another policy holds now than before. */
+  /** @returns whether another policy may hold now than before. */
   record(revision: PolicyRevision): boolean {
     const { key } = revision;
     const former = this.#histories.get(key) ?? [];
     this.#lastRevision = Math.max(this.#lastRevision, revision.revision);
     if (former.some((one) => one.revision === revision.revision)) return false;
-    const all = [...former, revision].sort((a, b) => b.revision - a.revision);
-    this.#histories.set(key, all.slice(0, MAX_REVISIONS));
-    return all[0] === revision;
+    const admitted = this.#admitted(revision);
+    const all = [...former, admitted].sort((a, b) => b.revision - a.revision);
+    const cleared = all.findIndex(({ clearedInTerm }) => clearedInTerm !== undefined);
+    const end = cleared < 0 ? MAX_REVISIONS : Math.min(cleared + 1, MAX_REVISIONS);
+    this.#histories.set(key, all.slice(0, end));
+    return all[0] === admitted;
+  }
+
+  /** A former leader takes nothing away: of its word only stays that there is no policy. */
+  #admitted(revision: PolicyRevision): PolicyRevision {
+    const { clearedInTerm, ...rest } = revision;
+    return clearedInTerm === undefined || this.#terms.admits(clearedInTerm) ? revision : rest;
   }
 
   /**
@@ -66,11 +88,17 @@ export class PolicyBook {
     if (expected !== "" && expected !== (present?.etag ?? ETAG_OF_NONE)) {
       throw etagMismatch(key, expected, present);
     }
-    if (this.#histories.has(key) || this.#histories.size < MAX_POLICIES) return;
+    const isCounted = this.newest(key)?.clearedInTerm === undefined && this.#histories.has(key);
+    if (isCounted || this.#countedServices() < MAX_POLICIES) return;
     const description = `this store holds policies of ${MAX_POLICIES} services, which is its limit`;
     throw new MeshError("LIMIT_REACHED", `${description}; settle others at their instances`, {
       quota: { subject: "policies", description },
     });
+  }
+
+  /** What is left of a cleared one is a few words. */
+  #countedServices(): number {
+    return this.latest().filter(({ clearedInTerm }) => clearedInTerm === undefined).length;
   }
 }
 

@@ -30,6 +30,8 @@ export interface PolicyRevision {
   readonly changedBy: string;
   /** Names one attempt to change, so that a repeated one is recognised. */
   readonly changeId: string;
+  /** The term of the leader that took the earlier revisions away, long after the policy itself. */
+  readonly clearedInTerm?: number | undefined;
   /** Opaque: which store, and which revision of it. */
   readonly etag: string;
 }
@@ -37,7 +39,7 @@ export interface PolicyRevision {
 /** Revisions of a service that are kept, the present one among them: months of changes by hand. */
 export const MAX_REVISIONS = 20;
 
-/** Services with a policy, or that had one. Each is a person's decision, and a file store writes all of them each time. */
+/** Services with a policy, or with the history of one. Each is a person's decision, and a file store writes all of them each time. */
 export const MAX_POLICIES = 2_000;
 
 /** The etag of what must not be there: only creates. */

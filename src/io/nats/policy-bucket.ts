@@ -1,5 +1,8 @@
 import {
+  headers,
+  type JetStreamClient,
   type JetStreamManager,
+  JsHeaders,
   type KV,
   type KvEntry,
   KvWatchInclude,
@@ -36,15 +39,22 @@ export type NewRevision = Omit<PolicyRevision, "revision" | "etag">;
 
 /** Policies in a JetStream key-value bucket, over one connection. Its promises reject when that is gone. */
 export class PolicyBucket {
+  readonly #jetStream: JetStreamClient;
   readonly #kv: KV;
   readonly #manager: JetStreamManager;
-  readonly #stream: string;
+  readonly #bucket: string;
   readonly createdMs: number;
 
-  private constructor(kv: KV, manager: JetStreamManager, stream: string, createdMs: number) {
+  private constructor(
+    bucket: string,
+    jetStream: JetStreamClient,
+    { kv, manager }: { readonly kv: KV; readonly manager: JetStreamManager },
+    createdMs: number,
+  ) {
+    this.#bucket = bucket;
+    this.#jetStream = jetStream;
     this.#kv = kv;
     this.#manager = manager;
-    this.#stream = stream;
     this.createdMs = createdMs;
   }
 
@@ -60,13 +70,14 @@ export class PolicyBucket {
       allow_direct: false,
       timeout: ANSWER_WITHIN_MS,
     });
-    const stream = `KV_${options.bucket}`;
-    const { created } = await manager.streams.info(stream);
-    return new PolicyBucket(kv, manager, stream, Date.parse(created));
+    const { created } = await manager.streams.info(streamOf(options.bucket));
+    return new PolicyBucket(options.bucket, jetStream, { kv, manager }, Date.parse(created));
   }
 
   async state(): Promise<BucketState> {
-    const { created, state, config, cluster } = await this.#manager.streams.info(this.#stream);
+    const { created, state, config, cluster } = await this.#manager.streams.info(
+      streamOf(this.#bucket),
+    );
     const { last_seq: lastRevision, messages } = state;
     const followers = cluster?.replicas?.filter(({ current, offline }) => current && !offline);
     return {
@@ -87,14 +98,22 @@ export class PolicyBucket {
   /** @returns its number; `undefined` when something newer than `previous` is there. */
   async put(revision: NewRevision, previous: number): Promise<number | undefined> {
     const value = Buffer.from(revisionToJson(revision));
-    try {
-      return await this.#kv.put(entryKey(revision.key), value, { previousSeq: previous });
-    } catch (error) {
-      const isStale =
-        error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_SEQUENCE;
-      if (isStale) return undefined;
-      throw error;
-    }
+    return ifFresh(this.#kv.put(entryKey(revision.key), value, { previousSeq: previous }));
+  }
+
+  /**
+   * The same, and everything older of that service is gone in the same step.
+   * @returns its number; `undefined` when something newer than `previous` is there.
+   */
+  async putAlone(revision: NewRevision, previous: number): Promise<number | undefined> {
+    const rollUp = headers();
+    rollUp.set(JsHeaders.RollupHdr, JsHeaders.RollupValueSubject);
+    const subject = `$KV.${this.#bucket}.${entryKey(revision.key)}`;
+    const written = this.#jetStream.publish(subject, Buffer.from(revisionToJson(revision)), {
+      headers: rollUp,
+      expect: { lastSubjectSequence: previous },
+    });
+    return ifFresh(written.then(({ seq }) => seq));
   }
 
   /**
@@ -120,6 +139,22 @@ export class PolicyBucket {
     } catch {
       return undefined;
     }
+  }
+}
+
+/** As clients of NATS call it. */
+function streamOf(bucket: string): string {
+  return `KV_${bucket}`;
+}
+
+/** `undefined` when something else is there than was expected. */
+async function ifFresh(written: Promise<number>): Promise<number | undefined> {
+  try {
+    return await written;
+  } catch (error) {
+    const isStale = error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_SEQUENCE;
+    if (isStale) return undefined;
+    throw error;
   }
 }
 

@@ -20,16 +20,29 @@ export function policyKvState(of: {
   return { ...base, isWritable: false, problem, problemKind: trouble.kind };
 }
 
-/** For a stream that is not the one that is known here, or is behind it. */
+/** A stream, and how far it is. */
+interface StreamAt {
+  readonly createdMs: number;
+  readonly lastRevision: number;
+}
+
+/** `""` when the stream that was found is the one that is known here, and not behind it. */
 export function replacedAlarm(of: {
   readonly bucket: string;
-  /** What became of the stream, after "the stream". */
-  readonly what: string;
+  readonly known: StreamAt;
+  readonly found: StreamAt;
   /** How many policies are known here. */
   readonly count: number;
 }): string {
+  const { known, found } = of;
+  if (known.lastRevision === 0) return "";
+  const isOther = found.createdMs !== known.createdMs;
+  if (!isOther && found.lastRevision >= known.lastRevision) return "";
+  const what = isOther
+    ? "was made anew"
+    : `is at revision ${found.lastRevision}, behind ${known.lastRevision} which is known here`;
   return (
-    `the policies in NATS, bucket ${of.bucket}, are not believed: the stream ${of.what}. This server keeps the ${of.count} that it knows and changes none. ` +
+    `the policies in NATS, bucket ${of.bucket}, are not believed: the stream ${what}. This server keeps the ${of.count} that it knows and changes none. ` +
     "To go on with what NATS holds, stop the servers, move their last good copies away and start them; then put back what is missing with `weir policy import` of such a copy"
   );
 }

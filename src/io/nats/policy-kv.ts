@@ -16,6 +16,7 @@ import { dialNats, type NatsDialOptions } from "./nats-dial.ts";
 import { NatsLink } from "./nats-link.ts";
 import { parseServers } from "./nats-settings.ts";
 import { type BucketState, PolicyBucket } from "./policy-bucket.ts";
+import { policyClearing } from "./policy-kv-clearing.ts";
 import { policyKvState, replacedAlarm } from "./policy-kv-state.ts";
 import {
   forbidden,
@@ -53,6 +54,11 @@ export class PolicyKv implements PolicyStore {
   readonly #options: PolicyKvOptions;
   readonly #link: NatsLink;
   readonly #book = new PolicyBook();
+  readonly clearing = policyClearing({
+    book: this.#book,
+    verified: () => this.#verified(),
+    learned: (revision) => this.#learn(revision),
+  });
   readonly #listeners = new Set<(key: ServiceKey) => void>();
   /** Of the stream that `#book` came from; 0 before the first one. */
   #createdMs = 0;
@@ -123,9 +129,8 @@ export class PolicyKv implements PolicyStore {
   async write(change: PolicyChange): Promise<PolicyRevision> {
     let cause: unknown;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const bucket = this.#writable();
       try {
-        const stored = await this.#attempt(bucket, change);
+        const stored = await this.#attempt(change);
         if (stored !== undefined) return stored;
       } catch (error) {
         if (error instanceof MeshError) throw error;
@@ -147,10 +152,9 @@ export class PolicyKv implements PolicyStore {
   }
 
   /** @returns `undefined` when somebody else was faster, and the caller takes whatever is there. */
-  async #attempt(bucket: PolicyBucket, change: PolicyChange): Promise<PolicyRevision | undefined> {
+  async #attempt(change: PolicyChange): Promise<PolicyRevision | undefined> {
     const { key, policy, expected, changedBy, changeId } = change;
-    await this.#verify(bucket);
-    this.#writable();
+    const bucket = await this.#verified();
     const newest = await bucket.newest(key);
     if (newest !== undefined) this.#learn(newest);
     // An attempt whose answer got lost, or the caller's own repetition.
@@ -168,6 +172,12 @@ export class PolicyKv implements PolicyStore {
     const stored = { ...decided, revision, etag: etagOf(bucket.createdMs, revision) };
     this.#learn(stored);
     return stored;
+  }
+
+  /** Compared with the stream just now. @throws MeshError STORAGE_FAILED */
+  async #verified(): Promise<PolicyBucket> {
+    await this.#verify(this.#writable());
+    return this.#writable();
   }
 
   /** @throws MeshError STORAGE_FAILED with what stands in the way */
@@ -261,22 +271,12 @@ export class PolicyKv implements PolicyStore {
 
   #judge(createdMs: number, lastRevision: number): void {
     const former = this.#alarm;
-    this.#alarm = this.#alarmAt(createdMs, lastRevision);
-    if (this.#alarm === "" || this.#alarm === former) return;
-    this.#options.log.error({ bucket: this.#options.bucket }, this.#alarm);
-  }
-
-  /** `""` when the stream is the one that is known here, and not behind it. */
-  #alarmAt(createdMs: number, lastRevision: number): string {
-    const { bucket } = this.#options;
+    const known = { createdMs: this.#createdMs, lastRevision: this.#book.lastRevision };
     const count = this.#book.list().length;
-    if (this.#book.lastRevision === 0) return "";
-    const isOther = createdMs !== this.#createdMs;
-    if (!isOther && lastRevision >= this.#book.lastRevision) return "";
-    const what = isOther
-      ? "was made anew"
-      : `is at revision ${lastRevision}, behind ${this.#book.lastRevision} which is known here`;
-    return replacedAlarm({ bucket, what, count });
+    const { bucket } = this.#options;
+    this.#alarm = replacedAlarm({ bucket, count, known, found: { createdMs, lastRevision } });
+    if (this.#alarm === "" || this.#alarm === former) return;
+    this.#options.log.error({ bucket }, this.#alarm);
   }
 
   #learn(revision: PolicyRevision): void {

@@ -11,6 +11,8 @@ const stored = z.object({
   changedAtMs: z.number(),
   changedBy: z.string().max(256),
   changeId: z.string().max(128),
+  /** Of the leader that took the earlier revisions away. */
+  clearedInTerm: z.number().int().positive().optional(),
 });
 
 const book = z.object({
@@ -53,7 +55,7 @@ export function revisionFromJson(
 }
 
 function toStored(revision: Omit<PolicyRevision, "revision" | "etag">): StoredRevision {
-  const { key, policy, changedAtMs, changedBy, changeId } = revision;
+  const { key, policy, changedAtMs, changedBy, changeId, clearedInTerm } = revision;
   const [namespace = "", service = ""] = key.split("/");
   return {
     namespace,
@@ -62,11 +64,12 @@ function toStored(revision: Omit<PolicyRevision, "revision" | "etag">): StoredRe
     changedAtMs,
     changedBy,
     changeId,
+    clearedInTerm,
   };
 }
 
 function fromStored(
-  { namespace, service, policy, ...by }: StoredRevision,
+  { namespace, service, policy, clearedInTerm, ...by }: StoredRevision,
   revision: number,
   createdMs: number,
 ): PolicyRevision {
@@ -77,6 +80,7 @@ function fromStored(
     changedAtMs: by.changedAtMs,
     changedBy: by.changedBy,
     changeId: by.changeId,
+    ...(clearedInTerm !== undefined && { clearedInTerm }),
     etag: etagOf(createdMs, revision),
   };
 }
