@@ -1,9 +1,9 @@
 import { drain, evict, undrain } from "./operator.ts";
 import type { Fault, Step, StepKind } from "./plan.ts";
 import { FAULTS } from "./plan.ts";
+import { type Action, BUS_ACTIONS, REPLICA_ACTIONS, replicaOf } from "./replica-actions.ts";
 import type { SimAgent } from "./sim-agent.ts";
 import { SimClient } from "./sim-client.ts";
-import type { SimReplica } from "./sim-replica.ts";
 import type { World } from "./world.ts";
 
 /** Does what a step says; a step that fits nothing now does nothing. */
@@ -15,8 +15,6 @@ export function act(world: World, step: Step): void {
 function isFault(kind: StepKind): kind is Fault {
   return (FAULTS as readonly string[]).includes(kind);
 }
-
-type Action = (world: World, step: Step) => boolean | undefined;
 
 const ACTIONS: Readonly<Record<StepKind, Action>> = {
   pick(world, { who, what, durationMs }) {
@@ -48,55 +46,11 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     return undefined;
   },
 
-  crash_replica(world, { who, durationMs }) {
-    const replica = replicaOf(world, who);
-    if (replica.plane === undefined) return false;
-    world.say(`${replica.name} crashes for ${durationMs} ms`);
-    replica.kill();
-    world.timeline.after(durationMs, () => {
-      if (replica.plane === undefined) replica.start();
-    });
-    return true;
-  },
-  lost_disk(world, { who, durationMs }) {
-    const replica = replicaOf(world, who);
-    if (replica.plane === undefined) return false;
-    world.say(`${replica.name} crashes and loses its disk`);
-    replica.kill();
-    world.timeline.after(durationMs, () => {
-      if (replica.plane !== undefined) return;
-      replica.disk.wipe();
-      world.ledger.forgetOut();
-      replica.start();
-    });
-    return true;
-  },
-  pause_replica: (world, { who, durationMs }) => pause(world, replicaOf(world, who), durationMs),
+  ...REPLICA_ACTIONS,
+  ...BUS_ACTIONS,
+
   pause_agent: (world, { who, durationMs }) => pause(world, agentOf(world, who), durationMs),
   pause_client: (world, { who, durationMs }) => pause(world, clientOf(world, who), durationMs),
-  clock_step(world, { who, what }) {
-    const stepMs = (what - 500) * 7_200;
-    world.say(`the wall clock of ${replicaOf(world, who).name} jumps to ${stepMs} ms`);
-    replicaOf(world, who).wallStepMs = stepMs;
-    return true;
-  },
-  slow_disk(world, { who, durationMs }) {
-    const { disk } = replicaOf(world, who);
-    disk.latencyMs = [100, 2_000];
-    world.timeline.after(durationMs, () => {
-      disk.latencyMs = [0.1, 5];
-    });
-    return true;
-  },
-  full_disk(world, { who, durationMs }) {
-    const { disk } = replicaOf(world, who);
-    disk.isFull = true;
-    world.timeline.after(durationMs, () => {
-      disk.isFull = false;
-    });
-    return true;
-  },
-
   broken_stream(world, { who, what }) {
     const name = memberOf(world, who);
     const isBroken = world.network.breakOne(name, what);
@@ -114,7 +68,9 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
   delay(world, { who, what, durationMs }) {
     const name = memberOf(world, who);
-    const link = what % 2 === 0 ? world.network.link(name, "r0") : world.network.link("r0", name);
+    const replica = replicaOf(world, what).name;
+    const isUp = what % 2 === 0;
+    const link = isUp ? world.network.link(name, replica) : world.network.link(replica, name);
     link.delayMs = [1, what];
     world.timeline.after(durationMs, () => {
       link.delayMs = [0.2, 2];
@@ -123,10 +79,10 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
   slow_watcher(world, { who, what, durationMs }) {
     const { name } = agentOf(world, who);
-    const link = world.network.link("r0", name);
-    link.readMs = what;
+    const links = world.replicas.map((replica) => world.network.link(replica.name, name));
+    for (const link of links) link.readMs = what;
     world.timeline.after(durationMs, () => {
-      link.readMs = 0;
+      for (const link of links) link.readMs = 0;
     });
     return true;
   },
@@ -168,11 +124,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
 };
 
-function pause(
-  world: World,
-  { process }: SimAgent | SimClient | SimReplica,
-  durationMs: number,
-): boolean {
+function pause(world: World, { process }: SimAgent | SimClient, durationMs: number): boolean {
   if (!process.isRunning) return false;
   world.say(`${process.name} stands still for ${durationMs} ms`);
   process.pause();
@@ -180,20 +132,22 @@ function pause(
   return true;
 }
 
-function cut(world: World, { who, durationMs }: Step, isUp: boolean, isDown: boolean): void {
-  const { network } = world;
+/** Between an agent or a client and one replica, or several. */
+function cut(world: World, { who, what, durationMs }: Step, isUp: boolean, isDown: boolean): void {
+  const { network, replicas } = world;
   const name = memberOf(world, who);
-  world.say(`${name} is cut off${isUp ? " up" : ""}${isDown ? " down" : ""} for ${durationMs} ms`);
-  if (isUp) network.setCut(name, "r0", true);
-  if (isDown) network.setCut("r0", name, true);
-  world.timeline.after(durationMs, () => {
-    network.setCut(name, "r0", false);
-    network.setCut("r0", name, false);
-  });
-}
-
-function replicaOf({ replicas }: World, who: number): SimReplica {
-  return at(replicas, who);
+  const mask = 1 + (what % (2 ** replicas.length - 1));
+  const far = replicas.filter((_, i) => (mask >> i) % 2 === 1).map((replica) => replica.name);
+  const ways = `${isUp ? " up" : ""}${isDown ? " down" : ""}`;
+  world.say(`${name} is cut off from ${far}${ways} for ${durationMs} ms`);
+  const set = (isCut: boolean): void => {
+    for (const replica of far) {
+      if (isUp || !isCut) network.setCut(name, replica, isCut);
+      if (isDown || !isCut) network.setCut(replica, name, isCut);
+    }
+  };
+  set(true);
+  world.timeline.after(durationMs, () => set(false));
 }
 
 function agentOf({ agents }: World, who: number): SimAgent {

@@ -43,6 +43,7 @@ export class AttachServerEnd implements ServerEnd, AttachSink {
   readonly connection: Connection;
   listener: AttachListener | undefined;
   heardAtMs = 0;
+  isOpen = true;
   readonly #plane: ControlPlane;
   readonly #observer: AttachObserver;
   #session: ServerSession | undefined;
@@ -133,6 +134,7 @@ export class AttachServerEnd implements ServerEnd, AttachSink {
   writable(): void {}
 
   closed(): void {
+    this.isOpen = false;
     this.#session?.closed();
   }
 

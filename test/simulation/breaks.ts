@@ -1,6 +1,8 @@
 import { EndpointSet } from "../../src/core/discovery/endpoint-set.ts";
 import { Fences as AgentFences } from "../../src/core/discovery/fences.ts";
-import { Fences as RegistryFences } from "../../src/core/registry/fences.ts";
+import { type Fence, Fences as RegistryFences } from "../../src/core/registry/fences.ts";
+import { ChangeBuilder } from "../../src/core/replication/origin-change.ts";
+import { OriginPulls } from "../../src/core/replication/origin-pulls.ts";
 import type { Registration } from "../../src/ports/attach-source.ts";
 
 /** A fault that is planted into the programs, to see that it is found. */
@@ -29,6 +31,17 @@ export const BREAKS: Readonly<Record<string, Break>> = {
       instance: { ...instance, generation: 1 },
     }),
   },
+  /** A replica that lacks messages of another one does not ask for them. */
+  "gap-pull": {
+    plant: () => {
+      const { want } = OriginPulls.prototype;
+      return replaced(OriginPulls.prototype, "want", function (this: OriginPulls, what, ...rest) {
+        if (what.kind !== "from-seq") want.call(this, what, ...rest);
+      });
+    },
+  },
+  /** What a replica that restarted does not know yet is taken for ended. */
+  "epoch-swap": { plant: plantEpochSwap },
   /** An agent believes whatever comes last about an endpoint that it saw draining or leaving. */
   "drain-merge": {
     plant: () => replaced(AgentFences.prototype, "judge", () => "allowed"),
@@ -36,6 +49,24 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   /** An agent that cannot read an endpoint goes on without its former content. */
   "nack-cursor": { plant: plantNackCursor },
 };
+
+function plantEpochSwap(): () => void {
+  const { succeed } = ChangeBuilder.prototype;
+  return replaced(
+    ChangeBuilder.prototype,
+    "succeed",
+    function (this: ChangeBuilder, former, next, fences) {
+      const lost = [...former.entries()].filter(({ key }) => next.get(key) === undefined);
+      const ends = lost.map(({ serviceKey, instanceId, record }): Fence => {
+        const { registrationId, generation } = record.instance;
+        const hlc = record.firstRegisteredHlc;
+        const kind = "generation";
+        return { serviceKey, instanceId, registrationId, kind, generation, hlc, reason: "expired" };
+      });
+      return succeed.call(this, former, next, [...fences, ...ends]);
+    },
+  );
+}
 
 function plantNackCursor(): () => void {
   const rejected = new WeakMap<EndpointSet, Set<string>>();

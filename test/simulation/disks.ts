@@ -22,9 +22,12 @@ export class ReplicaDisk {
   /** Of one write, uniformly. */
   latencyMs: readonly [number, number] = [0.1, 5];
   isFull = false;
+  /** Counts machines: what was on its way to the last one does not reach the next. */
+  machine = 0;
 
   /** A new machine. */
   wipe(): void {
+    this.machine++;
     this.header = undefined;
     this.records = [];
     this.journal = [];
@@ -42,13 +45,14 @@ export interface DiskWorld {
  */
 export function storeOn(disk: ReplicaDisk, process: SimProcess, world: DiskWorld): RegistryStore {
   let lastMs = 0;
+  const { machine } = disk;
   const write = (apply: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
       const { timeline, random } = world;
       const [min, max] = disk.latencyMs;
       lastMs = Math.max(lastMs, timeline.nowMs + min + random() * (max - min));
       timeline.after(lastMs - timeline.nowMs, () => {
-        const reaches = process.isAlive || random() < 0.5;
+        const reaches = disk.machine === machine && (process.isAlive || random() < 0.5);
         if (reaches && !disk.isFull) apply();
         process.run(() => {
           if (disk.isFull) reject(new MeshError("STORAGE_FAILED", "no space left on the disk"));

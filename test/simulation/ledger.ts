@@ -1,19 +1,26 @@
 import type { ServiceKey } from "../../src/core/model/names.ts";
 import type { AttachServerEnd } from "./attach-link.ts";
+import type { ReplicaDisk } from "./disks.ts";
 
 /** What is true of one process of an instance, whatever anybody believes. */
 export interface LedgerEntry {
   readonly registrationId: string;
   readonly key: ServiceKey;
   readonly instanceId: string;
+  /** Something listens there. */
+  readonly isRunning: () => boolean;
   /** Its client asked to take it out. */
   isLeaving: boolean;
-  /** A replica answered that it is out: then it must never come back. */
-  isOut: boolean;
   /** An operator asked to evict it. */
   isEvicted: boolean;
-  /** The session that keeps it, as the replica sees it. */
-  session: AttachServerEnd | undefined;
+  /** A replica answered that it is out: then it must never come back, while anybody remembers that. */
+  isOut: boolean;
+  /** The replicas that know its end. */
+  readonly rememberedBy: Set<string>;
+  /** The sessions that kept it last, by replica. */
+  readonly sessions: Map<string, AttachServerEnd>;
+  /** The highest generation that a replica that owned it let expire. */
+  expiredGeneration: number;
 }
 
 /** What really happened: the checkers compare what replicas and agents believe with it. */
@@ -21,22 +28,22 @@ export class Ledger {
   readonly #entries = new Map<string, LedgerEntry>();
   readonly #byInstance = new Map<string, string[]>();
 
-  started(registrationId: string, key: ServiceKey, instanceId: string): LedgerEntry {
+  started(of: Pick<LedgerEntry, "registrationId" | "key" | "instanceId" | "isRunning">): void {
+    const { registrationId, key, instanceId } = of;
     const entry: LedgerEntry = {
-      registrationId,
-      key,
-      instanceId,
+      ...of,
       isLeaving: false,
-      isOut: false,
       isEvicted: false,
-      session: undefined,
+      isOut: false,
+      rememberedBy: new Set(),
+      sessions: new Map(),
+      expiredGeneration: -1,
     };
     this.#entries.set(registrationId, entry);
     const name = `${key}/${instanceId}`;
     const siblings = this.#byInstance.get(name);
     if (siblings === undefined) this.#byInstance.set(name, [registrationId]);
     else siblings.push(registrationId);
-    return entry;
   }
 
   find(registrationId: string): LedgerEntry | undefined {
@@ -48,9 +55,28 @@ export class Ledger {
     return (this.#byInstance.get(`${key}/${instanceId}`)?.length ?? 0) > 1;
   }
 
-  /** Nobody remembers who was taken out: without a disk and without peers, who left may come back. */
-  forgetOut(): void {
-    for (const entry of this.#entries.values()) entry.isOut = false;
+  /** That replica said, and wrote down, that it is out. */
+  answeredOut(registrationId: string, replica: string): void {
+    const entry = this.#entries.get(registrationId);
+    if (entry === undefined) return;
+    entry.isOut = true;
+    entry.rememberedBy.add(replica);
+  }
+
+  /** That replica has seen its end, whoever said so. */
+  ended(registrationId: string, replica: string): void {
+    this.#entries.get(registrationId)?.rememberedBy.add(replica);
+  }
+
+  /** A replica forgets what is not on its disk; what nobody remembers may come back. */
+  died(replica: string, { header, journal }: ReplicaDisk): void {
+    const written = new Set(header?.fences.map(({ registrationId }) => registrationId));
+    for (const entry of journal) if ("fence" in entry) written.add(entry.fence.registrationId);
+    for (const entry of this.#entries.values()) {
+      if ((written as Set<string>).has(entry.registrationId)) continue;
+      entry.rememberedBy.delete(replica);
+      if (entry.rememberedBy.size === 0) entry.isOut = false;
+    }
   }
 
   /** Every process that was answered to be out. */

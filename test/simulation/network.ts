@@ -34,7 +34,7 @@ export class Network implements Surroundings {
   }
 
   connect(client: SimProcess, address: string, purpose: StreamPurpose): Connection {
-    const connection = new Connection(this, client, address, purpose);
+    const connection = new Connection(this, client, nameOf(address), purpose);
     this.#connections.add(connection);
     return connection;
   }
@@ -81,4 +81,9 @@ export class Network implements Surroundings {
       this.#ping();
     });
   }
+}
+
+/** Of `NAME:PORT`. */
+function nameOf(address: string): string {
+  return address.slice(0, address.indexOf(":"));
 }

@@ -1,3 +1,4 @@
+import { LOST_AGENT_MS } from "../../src/core/discovery/drain-barrier.ts";
 import { MeshError } from "../../src/core/model/mesh-error.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../../src/core/model/names.ts";
 import type { InstanceRecord } from "../../src/core/registry/record.ts";
@@ -52,33 +53,53 @@ export function evict(world: World, { who, what }: Step): void {
     if (replica.plane === undefined || entry === undefined) return;
     entry.isEvicted = true;
     await replica.plane.replica.evict(lease);
-    entry.isOut = true;
+    world.ledger.answeredOut(lease.registrationId, replica.name);
   });
 }
 
 /** SAFE says that the process may be killed: no agent that counts may send it anything any more. */
-function checkSafe(world: World, replica: SimReplica, lease: LeaseKey): void {
-  const record = replica.plane?.replica.registry.find(lease);
+function checkSafe(world: World, asked: SimReplica, lease: LeaseKey): void {
+  const record = asked.plane?.replica.registry.find(lease);
   // Undrained or gone meanwhile: the answer speaks of a moment that is over.
-  if (record?.isDraining !== true) return;
-  const counted = replica.countedAgents(lease.service);
+  if (record?.isDraining !== true || isUndrained(world, record, lease)) return;
+  const replicas = world.replicas.filter((replica) => isCounted(asked, replica));
   for (const agent of world.agents) {
     const entry = agent.plane?.table.entry(lease.service);
-    if (entry === undefined || !counted.has(agent.name)) continue;
+    const its = replicas.filter((replica) => replica.countedAgents(lease.service).has(agent.name));
+    if (entry === undefined || its.length === 0) continue;
     const { upstream } = entry;
     // What it acknowledged before it crashed need not be in its file: known until it is heard again.
     if (entry.origin !== "live") continue;
+    if (!its.every((replica) => canUseOthers(replica, agent, lease))) continue;
+    // Each replica spoke for a moment of its own: since then the others may have left.
+    if (world.replicas.length > 1 && !its.every((replica) => hasOthers(replica, lease))) continue;
     const isPicked = upstream.candidates.some(({ endpoint }) => isOf(endpoint, lease));
-    if (isPicked && canUseOthers(replica, agent, lease)) {
+    if (isPicked) {
       world.violate(`drain of ${lease.registrationId} is SAFE and ${agent.name} still picks it`);
     }
     const inFlight = upstream.inFlightOf(lease.instanceId, lease.registrationId);
-    if (inFlight > 0 && canUseOthers(replica, agent, lease)) {
+    if (inFlight > 0) {
       world.violate(
         `drain of ${lease.registrationId} is SAFE and ${agent.name} has ${inFlight} requests there`,
       );
     }
   }
+}
+
+/** Somebody asked another replica meanwhile, and word of it is still on its way to the one that was asked. */
+function isUndrained(world: World, { operatorRevision }: InstanceRecord, lease: LeaseKey): boolean {
+  return world.replicas.some(({ plane }) => {
+    const known = plane?.replica.registry.find(lease);
+    return known?.isDraining === false && known.operatorRevision > operatorRevision;
+  });
+}
+
+/** Whoever was silent for so long is taken for gone, with all that was connected to it. */
+function isCounted(asked: SimReplica, { name, plane }: SimReplica): boolean {
+  if (plane === undefined) return false;
+  if (name === asked.name) return true;
+  const member = asked.plane?.admin.cluster()?.members.find(({ id }) => id === name);
+  return member !== undefined && member.silentMs < LOST_AGENT_MS;
 }
 
 /**
@@ -95,6 +116,11 @@ function canUseOthers({ plane }: SimReplica, agent: SimAgent, lease: LeaseKey): 
       (!(agent.isOld && endpoint.weight === UNREADABLE_WEIGHT) &&
         agent.check?.whyNotSelectable(endpoint) === undefined),
   );
+}
+
+function hasOthers({ plane }: SimReplica, lease: LeaseKey): boolean {
+  const records = plane?.replica.registry.services.get(lease.service)?.records.values() ?? [];
+  return [...records].some(({ endpoint }) => !isOf(endpoint, lease) && isOrdinary(endpoint));
 }
 
 function isOf(endpoint: { registrationId: string }, { registrationId }: LeaseKey): boolean {

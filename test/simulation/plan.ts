@@ -4,6 +4,7 @@ import { seededRandom } from "../support/seeded-random.ts";
 /** What can go wrong in a world. Each seed switches on a random subset. */
 export const FAULTS = [
   "crash_replica",
+  "stop_replica",
   "pause_replica",
   "clock_step",
   "lost_disk",
@@ -20,12 +21,20 @@ export const FAULTS = [
   "pause_client",
   "twin_client",
   "unreadable_endpoint",
+  "replica_partition",
+  "replica_one_way_partition",
+  "bus_drop",
+  "bus_duplicate",
+  "bus_reorder",
+  "bus_delay",
+  "bus_outage",
+  "bus_disconnect",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
 /** What people and programs do when nothing goes wrong. */
-const OPERATIONS = ["pick", "start", "stop", "health", "drain", "undrain", "evict"] as const;
+export const OPERATIONS = ["pick", "start", "stop", "health", "drain", "undrain", "evict"] as const;
 
 export type StepKind = Fault | (typeof OPERATIONS)[number];
 
@@ -41,6 +50,7 @@ export interface Step {
 /** A whole run: the same plan gives the same run. */
 export interface Plan {
   readonly seed: number;
+  readonly replicaCount: number;
   readonly agentCount: number;
   readonly clientCount: number;
   readonly settleAfterMs: number;
@@ -64,7 +74,11 @@ const OPERATION_WEIGHTS: Readonly<Record<(typeof OPERATIONS)[number], number>> =
   evict: 1,
 };
 
-export function planOf(seed: number, stepCount = STEPS): Plan {
+/** Three is what people run; one of them alone meets other code. */
+const REPLICA_COUNTS = [1, 2, 3, 3, 3, 4];
+
+/** @param replicaCount instead of what the seed says; 0: as it says */
+export function planOf(seed: number, replicaCount = 0): Plan {
   const random = seededRandom(seed);
   const share = 0.15 + random() * 0.6;
   const faults = FAULTS.filter(() => random() < share);
@@ -72,12 +86,14 @@ export function planOf(seed: number, stepCount = STEPS): Plan {
     Array.from({ length: OPERATION_WEIGHTS[kind] }, () => kind),
   );
   const whole = (limit: number): number => Math.floor(random() * limit);
+  const drawn = REPLICA_COUNTS[whole(REPLICA_COUNTS.length)] ?? 1;
   return {
     seed,
+    replicaCount: replicaCount || drawn,
     agentCount: 1 + whole(3),
     clientCount: 2 + whole(4),
     settleAfterMs: random() < 0.5 ? 30_000 : 5_000,
-    steps: Array.from({ length: stepCount }, (): Step => {
+    steps: Array.from({ length: STEPS }, (): Step => {
       const isOperation = faults.length === 0 || random() < OPERATION_SHARE;
       const kinds: readonly StepKind[] = isOperation ? operations : faults;
       return {

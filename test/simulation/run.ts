@@ -71,8 +71,9 @@ async function converge(world: World): Promise<number> {
   while (world.timeline.nowMs - startMs < CONVERGED_WITHIN_MS + STEADY_MS) {
     await advance(world, LOOK_EVERY_MS);
     if (world.violation !== undefined) return 0;
-    reason = whyNotConverged(world);
-    if (reason !== undefined) sinceMs = undefined;
+    const why = whyNotConverged(world);
+    reason = why ?? reason;
+    if (why !== undefined) sinceMs = undefined;
     else sinceMs ??= world.timeline.nowMs;
     if (sinceMs !== undefined && world.timeline.nowMs - sinceMs >= STEADY_MS) {
       return sinceMs - startMs;

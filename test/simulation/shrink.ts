@@ -1,6 +1,7 @@
 import type { Break } from "./breaks.ts";
 import type { Plan, Step } from "./plan.ts";
 import { type RunResult, run } from "./run.ts";
+import { kindOf } from "./violation-kind.ts";
 
 /** Runs that finding a shorter plan may cost: some seconds. */
 const MAX_ATTEMPTS = 200;
@@ -12,22 +13,26 @@ export interface Shrunk {
 }
 
 /**
- * Looks for a shorter plan that fails in any way: whole kinds of steps first, then halves, quarters
+ * Looks for a shorter plan that fails in the same way: whole kinds of steps first, then halves, quarters
  * and so on. Source: Zeller, "Simplifying and Isolating Failure-Inducing Input", 2002.
  */
 export async function shrink(plan: Plan, planted: Break | undefined): Promise<Shrunk> {
   let best: Shrunk = { plan, result: await run(plan, { planted, isTracing: true }) };
   best = { ...best, plan: { ...plan, steps: plan.steps.slice(0, best.result.stepCount) } };
+  const { violation } = best.result;
+  if (violation === undefined) return best;
+  const kind = kindOf(violation);
   let attempts = 0;
   const tries = async (steps: readonly Step[]): Promise<boolean> => {
     if (attempts++ >= MAX_ATTEMPTS || steps.length === best.plan.steps.length) return false;
     const shorter = { ...plan, steps };
     const result = await run(shorter, { planted, isTracing: true });
-    if (result.violation !== undefined) best = { plan: shorter, result };
-    return result.violation !== undefined;
+    const isSame = result.violation !== undefined && kindOf(result.violation) === kind;
+    if (isSame) best = { plan: shorter, result };
+    return isSame;
   };
-  for (const kind of new Set(plan.steps.map((step) => step.kind))) {
-    await tries(best.plan.steps.filter((step) => step.kind !== kind));
+  for (const stepKind of new Set(plan.steps.map((step) => step.kind))) {
+    await tries(best.plan.steps.filter((step) => step.kind !== stepKind));
   }
   for (let size = best.plan.steps.length >> 1; size >= 1; size >>= 1) {
     for (let at = 0; at < best.plan.steps.length && attempts < MAX_ATTEMPTS; ) {

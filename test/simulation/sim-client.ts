@@ -125,9 +125,13 @@ export class SimClient {
     plane.add(local);
     const view = plane.instances().find(({ key }) => key === local.key);
     if (view === undefined) return;
-    const { namespace, service, id } = local.instance;
-    this.#world.ledger.started(view.registrationId, serviceKey(namespace, service), id);
-    this.#world.say(`${this.name} starts ${view.registrationId} as ${local.key}`);
+    const { namespace, service, id: instanceId } = local.instance;
+    const { registrationId } = view;
+    const isRunning = (): boolean =>
+      this.views().some((one) => one.registrationId === registrationId);
+    const key = serviceKey(namespace, service);
+    this.#world.ledger.started({ registrationId, key, instanceId, isRunning });
+    this.#world.say(`${this.name} starts ${registrationId} as ${local.key}`);
   }
 
   #give(plane: DataPlane, key: string): void {

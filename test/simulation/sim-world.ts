@@ -1,4 +1,5 @@
 import type { Random } from "../../src/core/model/random.ts";
+import type { FakeBusNetwork } from "../support/fake-bus-network.ts";
 import type { Break } from "./breaks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Network } from "./network.ts";
@@ -11,7 +12,10 @@ export interface SimWorld {
   readonly planted: Break | undefined;
   readonly timeline: Timeline;
   readonly random: Random;
+  /** Between agents, clients and replicas. */
   readonly network: Network;
+  /** Among replicas. */
+  readonly bus: FakeBusNetwork;
   readonly ledger: Ledger;
   /** Of the replicas. */
   readonly addresses: string[];

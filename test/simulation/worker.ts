@@ -9,6 +9,8 @@ export interface Order {
   readonly count: number;
   readonly every: number;
   readonly planted: string;
+  /** 0: as each seed says. */
+  readonly replicas: number;
 }
 
 /** How one seed went. */
@@ -30,9 +32,9 @@ process.once("message", (order: Order) => {
   );
 });
 
-async function work({ first, count, every, planted }: Order): Promise<void> {
+async function work({ first, count, every, planted, replicas }: Order): Promise<void> {
   for (let seed = first; seed < first + count; seed += every) {
-    const result = await run(planOf(seed), { planted: BREAKS[planted] });
+    const result = await run(planOf(seed, replicas), { planted: BREAKS[planted] });
     const { violation, stepCount, fired, convergedMs } = result;
     const outcome: Outcome = { seed, violation, stepCount, fired: [...fired], convergedMs };
     await new Promise((resolve) => process.send?.(outcome, resolve));

@@ -1,4 +1,6 @@
 import type { Random } from "../../src/core/model/random.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { FakeBusNetwork } from "../support/fake-bus-network.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import type { Break } from "./breaks.ts";
 import { Ledger } from "./ledger.ts";
@@ -20,6 +22,7 @@ export class World implements SimWorld {
   readonly timeline = new Timeline();
   readonly random: Random;
   readonly network: Network;
+  readonly bus: FakeBusNetwork;
   readonly ledger = new Ledger();
   readonly replicas: SimReplica[];
   readonly agents: SimAgent[];
@@ -41,7 +44,12 @@ export class World implements SimWorld {
     // Another sequence than the plan's: a shorter plan keeps its steps.
     this.random = seededRandom(plan.seed ^ 0x5eed);
     this.network = new Network(this.timeline, this.random);
-    this.replicas = [new SimReplica(this, "r0")];
+    const { timeline, random } = this;
+    this.bus = new FakeBusNetwork({ clock: clockOf(timeline), random });
+    this.replicas = Array.from(
+      { length: plan.replicaCount },
+      (_, i) => new SimReplica(this, `r${i}`),
+    );
     this.agents = Array.from({ length: plan.agentCount }, (_, i) => new SimAgent(this, `a${i}`));
     this.clients = Array.from({ length: plan.clientCount }, (_, i) => new SimClient(this, `c${i}`));
   }
@@ -53,7 +61,7 @@ export class World implements SimWorld {
   }
 
   get addresses(): string[] {
-    return this.replicas.map(({ name }) => name);
+    return this.replicas.map(({ address }) => address);
   }
 
   newId(prefix: string): string {
@@ -80,4 +88,13 @@ export class World implements SimWorld {
     for (const replica of this.replicas) replica.check();
     return this.violation !== undefined;
   }
+}
+
+/** Of nobody's machine: the bus only measures and waits. */
+function clockOf(timeline: Timeline): Clock {
+  return {
+    nowMs: () => timeline.nowMs,
+    wallMs: () => timeline.nowMs,
+    after: (delayMs, task) => timeline.after(delayMs, task),
+  };
 }

@@ -1,0 +1,56 @@
+import type { ControlPlane } from "../../src/apps/control-plane/start.ts";
+import { digestsEqual } from "../../src/core/model/digest.ts";
+import type { Endpoint } from "../../src/core/model/endpoint.ts";
+import { type ServiceKey, splitServiceKey } from "../../src/core/model/names.ts";
+import { SERVICE_KEYS, UNREADABLE_WEIGHT } from "./services.ts";
+import type { SimAgent } from "./sim-agent.ts";
+import type { SimReplica } from "./sim-replica.ts";
+
+/** I2: an agent holds what the replica serves. */
+export function whyApart(agent: SimAgent, { plane, name }: SimReplica): string | undefined {
+  for (const key of SERVICE_KEYS) {
+    const set = agent.plane?.table.entry(key)?.set;
+    const served = plane?.replica.registry.services.get(key)?.records;
+    if (set === undefined || plane === undefined) return `${agent.name} knows nothing of ${key}`;
+    const records = served === undefined ? [] : [...served.values()];
+    if (set.heldCount > 0) return `${agent.name} still holds ${set.heldCount} of ${key}`;
+    const held = new Map(set.endpoints().map((endpoint) => [endpoint.id, endpoint]));
+    for (const { endpoint } of records) {
+      const reason = whyDifferent(agent, endpoint, held.get(endpoint.id));
+      if (reason !== undefined) return `${agent.name} ${reason} of ${name}`;
+      held.delete(endpoint.id);
+    }
+    const [surplus] = held.values();
+    if (surplus !== undefined) return `${agent.name} still has ${surplus.registrationId}`;
+    if (records.length > 0 && !isDigestEqual(agent, plane, key)) {
+      return `${agent.name} has another digest of ${key}`;
+    }
+  }
+  return undefined;
+}
+
+function isDigestEqual({ plane: agent }: SimAgent, plane: ControlPlane, key: ServiceKey): boolean {
+  const { namespace, service } = splitServiceKey(key);
+  const held = agent?.table.entry(key)?.set.resumeToken()?.digest;
+  return held !== undefined && digestsEqual(held, plane.replica.resolve(namespace, service).digest);
+}
+
+function whyDifferent(
+  agent: SimAgent,
+  served: Endpoint,
+  held: Endpoint | undefined,
+): string | undefined {
+  // It keeps what it could read before, or nothing.
+  if (agent.isOld && served.weight === UNREADABLE_WEIGHT) return undefined;
+  const isRefused = agent.check?.whyNotSelectable(served) !== undefined;
+  // It has seen the end of what a replica without its disk let in again, or the drain that was forgotten there.
+  if (isRefused && held?.state !== "healthy") return undefined;
+  if (isRefused && held?.registrationId !== served.registrationId) return undefined;
+  if (held?.registrationId !== served.registrationId) {
+    return `has ${held?.registrationId} instead of ${served.registrationId}`;
+  }
+  if (held.state !== served.state) {
+    return `has ${held.registrationId} as ${held.state} instead of ${served.state}`;
+  }
+  return undefined;
+}
