@@ -17,7 +17,10 @@ interface HealthOptions extends ConnectionOptions {
   readonly agent?: string;
 }
 
-/** `weir health`: a container's health check, and the first thing to ask. Fails when something is degraded. */
+/**
+ * `weir health`: a container's health check, and the first thing to ask. Fails when something is degraded
+ * that belongs to this server; NATS is everybody's, and no restart of a replica brings it back.
+ */
 export function addHealth(program: Command, context: CliContext, verdict: Verdict): void {
   withConnection(program.command("health"))
     .description("say how the control plane, or an agent, is; fails unless it is well")
@@ -51,7 +54,9 @@ async function serverHealth(context: CliContext, options: HealthOptions): Promis
   const state = await withApi(context, options, (api) => api.status());
   if (options.output === "json") printJson(context, state);
   else context.terminal.out(`${inWords(state).join("\n")}\n`);
-  return state.degraded.length === 0;
+  const { policyStore, degraded } = state;
+  const ofOthers = policyStore?.kind === "nats" ? policyStore.problem : "";
+  return degraded.every((what) => what === ofOthers);
 }
 
 function inWords(state: ServerState): string[] {

@@ -74,11 +74,14 @@ function linesOf({ name, bus, isSynced, garbageCount, identity }: ClusterSummary
   ];
 }
 
+/** A NATS server without a name calls itself by its public key. */
+const IS_KEY = /^(N[A-Z2-7]{55})?$/;
+
 function busLine(bus: BusSummary): string {
   const { isConnected, server, serverName, forMs, rttMs, reconnectCount, droppedCount } = bus;
   const known = server === "" ? "no server yet" : server;
   const state = isConnected ? `connected to ${server}` : `not connected (${known})`;
-  const named = isConnected && serverName !== "" ? ` (${serverName})` : "";
+  const named = isConnected && !IS_KEY.test(serverName) ? ` (${serverName})` : "";
   const figures = [
     `${state}${named} for ${formatDuration(forMs)}`,
     ...(rttMs === undefined ? [] : [`rtt ${rttMs.toFixed(1)}ms`]),
@@ -92,7 +95,7 @@ function busLine(bus: BusSummary): string {
 function asJson({ name, members, bus, ...rest }: ClusterSummary): object {
   return {
     cluster: name,
-    members: members.map(({ state, ...member }) => ({ ...member, state: state.toUpperCase() })),
+    members: members.map((member) => ({ ...member, state: member.state.toUpperCase() })),
     bus: bus ?? null,
     ...rest,
   };

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { policiesInNats } from "../../../test/support/check/facts.ts";
 import { FakeCli } from "../../../test/support/fake-cli.ts";
 import { aListing as aPolicy } from "../../../test/support/fake-policy-api.ts";
 import { NO_LOCALITY } from "../../core/model/instance.ts";
@@ -222,6 +223,16 @@ test.each([
 });
 
 describe("health", () => {
+  test("NATS that is gone is said, and is no reason to restart the server", async () => {
+    const problem = "policies cannot be changed now";
+    const policyStore = policiesInNats({ problem, isWritable: false, problemKind: "disconnected" });
+    cli.api.state = { ...cli.api.state, policyStore, degraded: [problem] };
+    expect(await cli.run("health")).toBe(0);
+    expect(cli.out).toContain(`degraded: ${problem}`);
+    cli.api.state = { ...cli.api.state, degraded: [problem, "no room for the journal"] };
+    expect(await cli.run("health")).toBe(1);
+  });
+
   test("a degraded control plane fails and says what does not work", async () => {
     expect(await cli.run("health")).toBe(0);
     cli.api.state = { ...cli.api.state, degraded: ["/var/weir cannot be written"] };

@@ -34,6 +34,11 @@ function ofOthers(
   );
 }
 
+function hears({ cluster }: CheckFacts): boolean {
+  const isIsolated = cluster?.members.some((member) => member.isSelf && member.isIsolated);
+  return cluster?.bus?.isConnected === true && isIsolated !== true;
+}
+
 const isLive = ({ state }: MemberSummary): boolean => state === "alive" || state === "suspect";
 
 export const CLUSTER_RULES: readonly Rule[] = [
@@ -57,7 +62,6 @@ export const CLUSTER_RULES: readonly Rule[] = [
     title: "A replica hears too few of the others to judge anybody",
     why: "It keeps everybody's instances, also of those that are gone, and its agents miss what changes elsewhere.",
     find: ofCluster(({ members, bus }) =>
-      // Whoever has no bus hears nobody: that is another finding.
       members
         .filter(({ isSelf, isIsolated }) => isIsolated && (!isSelf || bus?.isConnected === true))
         .filter(isLive)
@@ -101,7 +105,8 @@ export const CLUSTER_RULES: readonly Rule[] = [
     title: "A replica is silent for more than 5 s",
     why: "After 15 s the others take over what it owned; its agents may miss what changes elsewhere.",
     find: ofOthers(({ state, silentMs, address }, facts) =>
-      state !== "suspect"
+      // Whoever has lost the bus hears nobody: that is another finding.
+      state !== "suspect" || !hears(facts)
         ? undefined
         : {
             what: `It was last heard ${formatDuration(silentMs)} ago.`,

@@ -1,7 +1,7 @@
 import type { BusSummary, ClusterSummary } from "../../../ports/cluster-api.ts";
 import { formatDuration } from "../duration.ts";
 import { counted } from "../output.ts";
-import { type Found, onlyIf, type Rule, someOf } from "./rule.ts";
+import { type Found, onlyIf, type Rule, sentence, someOf } from "./rule.ts";
 
 /** A chunk of a pull is a quarter of a megabyte when it may be; below this even ordinary batches are cut small. */
 const SMALL_PAYLOAD_BYTES = 64 * 1024;
@@ -38,7 +38,7 @@ function lost({ server, forMs, lastProblem }: BusSummary): Pick<Found, "subject"
   const why = lastProblem === "" ? "it has not answered yet" : lastProblem;
   return {
     subject: `NATS ${server}`.trimEnd(),
-    what: `Not connected for ${formatDuration(forMs)}: ${why}.`,
+    what: sentence(`not connected for ${formatDuration(forMs)}: ${why}`),
   };
 }
 
@@ -152,7 +152,9 @@ export const NATS_RULES: readonly Rule[] = [
     find: ofBus(({ isConnected, reconnectCount, forMs, lastProblem, server }) =>
       onlyIf(isConnected && reconnectCount >= FLAPS && forMs < A_MOMENT_MS, () => ({
         subject: `NATS ${server}`,
-        what: `It was connected anew ${reconnectCount} times, last ${formatDuration(forMs)} ago: ${lastProblem}.`,
+        what: sentence(
+          `it was connected anew ${reconnectCount} times, last ${formatDuration(forMs)} ago: ${lastProblem}`,
+        ),
         fix: "journalctl -u nats-server --since -1h | grep -iE 'slow consumer|stale|closed'    # its side of the story",
       })),
     ),
@@ -165,7 +167,7 @@ export const NATS_RULES: readonly Rule[] = [
     find: ofBus(({ isConnected, lastProblemKind, lastProblem, forMs, server }) =>
       onlyIf(isConnected && lastProblemKind === "overload" && forMs < OVERLOAD_KEPT_MS, () => ({
         subject: `NATS ${server}`,
-        what: `${formatDuration(forMs)} ago: ${lastProblem}.`,
+        what: sentence(`${formatDuration(forMs)} ago: ${lastProblem}`),
         fix: 'write_deadline: "10s"    # in nats-server.conf, and a core of its own for the control plane',
       })),
     ),

@@ -1,7 +1,7 @@
 import type { PolicyProblemKind, PolicyStoreState } from "../../../ports/policy-store.ts";
 import { formatDuration } from "../duration.ts";
 import type { CheckFacts } from "./facts.ts";
-import { type Found, onlyIf, type Rule } from "./rule.ts";
+import { type Found, onlyIf, type Rule, sentence } from "./rule.ts";
 
 /** A majority of three survives the loss of one. */
 const COPIES = 3;
@@ -24,12 +24,6 @@ function troubledBy(kind: PolicyProblemKind, fix: string): Rule["find"] {
       fix,
     })),
   );
-}
-
-/** Problems are said without an end; some of them have several sentences. */
-function sentence(problem: string): string {
-  const text = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}`;
-  return text.endsWith(".") ? text : `${text}.`;
 }
 
 export const POLICY_STORE_RULES: readonly Rule[] = [

@@ -64,6 +64,12 @@ export function weir({ target }: CheckFacts, command: string): string {
   return `weir ${command}${target.flags}`;
 }
 
+/** Ends what others said as a sentence. */
+export function sentence(text: string): string {
+  const capital = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
 /** Nothing, or one. */
 export function onlyIf(isWrong: boolean, found: () => Found): Found[] {
   return isWrong ? [found()] : [];

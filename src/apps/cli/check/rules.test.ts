@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AGENTS_FAULTS } from "../../../../test/support/check/agents-faults.ts";
-import { agents, type Change, orders, server } from "../../../../test/support/check/changes.ts";
+import {
+  agents,
+  type Change,
+  cluster,
+  orders,
+  server,
+} from "../../../../test/support/check/changes.ts";
+import { aBus, aCluster, aMember } from "../../../../test/support/check/cluster.ts";
 import { CLUSTER_FAULTS } from "../../../../test/support/check/cluster-faults.ts";
 import { CONNECTION_FAULTS } from "../../../../test/support/check/connection-faults.ts";
 import { wellFacts } from "../../../../test/support/check/facts.ts";
@@ -87,6 +94,13 @@ test("a person who reads slowly is no stale agent", () => {
   expect(
     findings(agents({}, { id: "watch-1", role: "observer", state: "stale", lagMs: 9_000 })),
   ).toEqual([]);
+});
+
+test("whoever has lost the bus accuses nobody of silence", () => {
+  const silent = aMember({ id: "x", address: "x:1", state: "suspect", silentMs: 7_000 });
+  const lost = aBus({ isConnected: false, lastProblemKind: "unreachable" });
+  const found = findings(cluster({ members: [...aCluster().members, silent], bus: lost }));
+  expect(found.map(({ id }) => id)).toEqual(["nats-unreachable"]);
 });
 
 test("errors come first", () => {
