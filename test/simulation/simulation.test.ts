@@ -31,7 +31,9 @@ test("no seed breaks an invariant, and every kind of fault happens", async () =>
     });
     for (const [fault] of result.fired) fired.add(fault);
   }
-  const ofOne = FAULTS.filter((fault) => !fault.startsWith("bus_") && !fault.startsWith("replica_"));
+  const ofOne = FAULTS.filter(
+    (fault) => !fault.startsWith("bus_") && !fault.startsWith("replica_"),
+  );
   expect([...fired].sort()).toEqual([...ofOne].sort());
 });
 
