@@ -1,7 +1,8 @@
-import { Server, type ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { Server, type ServiceDefinition } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ListenerSecurity } from "../../ports/listener-security.ts";
 import { authenticators } from "./authenticate.ts";
+import { listenGated } from "./gated-listener.ts";
 import { serverCredentials } from "./server-credentials.ts";
 
 /** How long open calls may take to end when the server stops. */
@@ -52,21 +53,22 @@ export async function startGrpcServer(
   for (const { definition, handlers } of services) {
     server.addService(definition, handlers as Parameters<Server["addService"]>[1]);
   }
-  const port = await bind(server, address, serverCredentials(security.certificates));
+  // A connection gate stands before grpc-js: it would take any number of connections at once.
+  const injector = server.createConnectionInjector(serverCredentials(security.certificates));
+  const listener = await listenGated(address, (socket) => injector.injectConnection(socket)).catch(
+    (error: Error) => {
+      injector.destroy();
+      throw listenError(address, error);
+    },
+  );
   const host = address.slice(0, address.lastIndexOf(":"));
   return {
-    address: `${host}:${port}`,
-    stop: () => stop(server),
+    address: `${host}:${listener.port}`,
+    stop: () => {
+      listener.close();
+      return stop(server);
+    },
   };
-}
-
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(port);
-      else reject(listenError(address, error));
-    });
-  });
 }
 
 function listenError(address: string, cause: Error): MeshError {

@@ -1,0 +1,105 @@
+import type { Socket } from "node:net";
+
+/**
+ * Connections that begin to speak in one turn of the event loop. Each costs about a millisecond of
+ * handshake, streams and first answers: a turn stays below 50 ms, and nobody who is connected waits longer.
+ */
+export const MAX_OPENED_A_TURN = 16;
+
+/** Clients give up after 5 s without an answer: who has waited for so long would be answered in vain. */
+export const PATIENCE_MS = 4_000;
+
+/** Sockets that wait take a few KB each; all agents of a large cluster fit. */
+export const MAX_WAITING = 16_384;
+
+export interface ConnectionGateOptions {
+  /** Lets a connection speak. */
+  readonly open: (socket: Socket) => void;
+  readonly nowMs: () => number;
+  /** Runs the task in the next turn of the event loop, after what has arrived meanwhile. */
+  readonly nextTurn: (task: () => void) => void;
+}
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly sinceMs: number;
+}
+
+/**
+ * Lets new connections in a few at a time. When a replica dies, all of its clients come to the
+ * others at once; taken all together, they would stop the event loop for longer than they wait,
+ * come back, and be in vain again. Who came last goes first: he has most of his patience left. Who
+ * has none is cut off, which tells him to try elsewhere, later, and costs nothing.
+ */
+export class ConnectionGate {
+  readonly #options: ConnectionGateOptions;
+  /** In order of their coming. */
+  #waiting: Waiting[] = [];
+  #openedThisTurn = 0;
+  #isTurnAwaited = false;
+  #isClosed = false;
+
+  constructor(options: ConnectionGateOptions) {
+    this.#options = options;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  admit(socket: Socket): void {
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
+    this.#awaitTurn();
+    if (this.#openedThisTurn < MAX_OPENED_A_TURN && this.#waiting.length === 0) {
+      this.#open(socket);
+      return;
+    }
+    // A connection that breaks while it waits must not end the process.
+    socket.on("error", ignore);
+    this.#waiting.push({ socket, sinceMs: this.#options.nowMs() });
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.socket.destroy();
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { socket } of this.#waiting) socket.destroy();
+    this.#waiting = [];
+  }
+
+  #awaitTurn(): void {
+    if (this.#isTurnAwaited) return;
+    this.#isTurnAwaited = true;
+    this.#options.nextTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isTurnAwaited = false;
+    this.#openedThisTurn = 0;
+    this.#cutOff();
+    while (this.#openedThisTurn < MAX_OPENED_A_TURN) {
+      const last = this.#waiting.pop();
+      if (last === undefined) break;
+      if (!last.socket.destroyed) this.#open(last.socket);
+    }
+    if (this.#waiting.length > 0) this.#awaitTurn();
+  }
+
+  #cutOff(): void {
+    const nowMs = this.#options.nowMs();
+    const isPatient = ({ sinceMs }: Waiting) => nowMs - sinceMs < PATIENCE_MS;
+    const kept = this.#waiting.findIndex(isPatient);
+    const gone = this.#waiting.splice(0, kept === -1 ? this.#waiting.length : kept);
+    for (const { socket } of gone) socket.destroy();
+  }
+
+  #open(socket: Socket): void {
+    this.#openedThisTurn++;
+    this.#options.open(socket);
+  }
+}
+
+function ignore(): void {}

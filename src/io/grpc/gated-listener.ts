@@ -1,0 +1,65 @@
+import { lookup } from "node:dns/promises";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer, isIP, type Server } from "node:net";
+import { ConnectionGate } from "./connection-gate.ts";
+
+/** Connections that the kernel takes while the event loop is busy; it allows 4,096 at most by default. */
+const BACKLOG = 4_096;
+
+export interface GatedListener {
+  readonly port: number;
+  /** Nobody new is let in; those that are in stay. */
+  close(): void;
+}
+
+/** Listens on all addresses of a name, on one port. @throws what Node says when it cannot */
+export async function listenGated(
+  address: string,
+  open: (socket: Socket) => void,
+): Promise<GatedListener> {
+  const colon = address.lastIndexOf(":");
+  const hosts = await addressesOf(address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"));
+  const gate = new ConnectionGate({
+    open,
+    nowMs: () => performance.now(),
+    nextTurn: (task) => void setImmediate(task),
+  });
+  const servers: Server[] = [];
+  const close = (): void => {
+    for (const server of servers) server.close();
+    gate.close();
+  };
+  let port = Number(address.slice(colon + 1));
+  let failure: unknown;
+  for (const host of hosts) {
+    const server = createServer((socket) => gate.admit(socket));
+    try {
+      port = await listen(server, host, port);
+      servers.push(server);
+    } catch (error) {
+      // A machine without IPv6 has names that lead to it all the same.
+      failure ??= error;
+    }
+  }
+  if (servers.length === 0) throw failure;
+  return { port, close };
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  if (isIP(host) !== 0) return [host];
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
+}
+
+/** @returns the port, which is real when 0 was asked for */
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.off("error", reject);
+      // Out of files, for example: the connection is lost, and the next one may not be.
+      server.on("error", (error) => process.emitWarning(error));
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
