@@ -20,6 +20,8 @@ export interface Looks {
   readonly revision?: number;
   readonly port?: number;
   readonly weight?: number;
+  /** When the process first registered anywhere. */
+  readonly since?: number;
 }
 
 /** An endpoint with a hash of its content, as a server would send it. */
@@ -37,6 +39,7 @@ export function endpoint(id: string, looks: Looks = {}): Endpoint {
     metadata: NO_METADATA,
     hash: hash64([id, process, state, port, weight].join("|")),
     operatorRevision: revision,
+    ...(looks.since !== undefined && { firstRegistered: looks.since }),
   };
 }
 

@@ -144,6 +144,57 @@ describe("no way back in time", () => {
     expect(set.endpoints()).toEqual([a2]);
   });
 
+  describe("an id that two processes held", () => {
+    const older = endpoint("a", { process: "a-1", since: 1 });
+    const newer = endpoint("a", { process: "a-2", since: 2 });
+    const behind = { version: 5, settled: false };
+
+    test("stays with the newer one when a replica that lags lists the older, until it has settled", () => {
+      const set = setWith(newer, B);
+      const result = set.apply(snapshot([older, B], behind), EPOCH + 1);
+      expect(set.endpoints()).toEqual([newer, B]);
+      expect(result).toMatchObject({ changed: false, held: true, digestMismatch: false });
+      set.apply({ ...snapshot([older, B]), kind: "resumed", version: 6 }, EPOCH + 1);
+      expect(set.endpoints()).toEqual([older, B]);
+      expect(set.heldCount).toBe(0);
+    });
+
+    test("is held no more once that replica has heard of the newer one", () => {
+      const set = setWith(newer);
+      set.apply(snapshot([older], behind), EPOCH + 1);
+      const more = { upserts: [newer], settled: false };
+      expect(set.apply(delta(5, [newer], more), EPOCH + 1).held).toBe(false);
+      expect(set.endpoints()).toEqual([newer]);
+    });
+
+    test.each([
+      { name: "the older one leaves there", removed: "a-1", left: [newer] },
+      { name: "the newer one leaves there", removed: "a-2", left: [] },
+    ])("$name", ({ removed, left }) => {
+      const set = setWith(newer);
+      set.apply(snapshot([older], behind), EPOCH + 1);
+      const removals = [removal("a", "deregistered", removed)];
+      const result = set.apply(delta(5, [], { removals, settled: false }), EPOCH + 1);
+      expect(set.endpoints()).toEqual(left);
+      expect(result).toMatchObject({ held: left.length > 0, digestMismatch: false });
+    });
+
+    test("goes to the newer one at once, also when a replica that is not settled says so", () => {
+      const set = setWith(older);
+      set.apply(snapshot([newer], behind), EPOCH + 1);
+      expect(set.endpoints()).toEqual([newer]);
+      // From then on not even a settled replica brings the older one back.
+      set.apply(snapshot([older], { version: 6 }), EPOCH + 1);
+      expect(set.endpoints()).toEqual([newer]);
+    });
+
+    test("is told apart by nothing when servers do not say who is newer", () => {
+      const set = setWith(endpoint("a", { process: "a-2" }));
+      set.apply(snapshot([older], behind), EPOCH + 1);
+      expect(set.endpoints()).toEqual([older]);
+    });
+  });
+
   test("an upsert wins over a removal of the same id in one update", () => {
     const a2 = endpoint("a", { process: "a-2" });
     const set = setWith(A);

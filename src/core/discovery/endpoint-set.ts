@@ -7,9 +7,16 @@ import {
 } from "../model/digest.ts";
 import type { Endpoint, Removal } from "../model/endpoint.ts";
 import type { InstanceId, RegistrationId } from "../model/names.ts";
+import {
+  type Effects,
+  isOlderProcess,
+  isSameContent,
+  newEffects,
+  noteDraining,
+} from "./apply-effects.ts";
 import type { ApplyResult } from "./apply-result.ts";
 import { Fences } from "./fences.ts";
-import type { EndpointsUpdate, RejectedEndpoint, ResumeToken } from "./update.ts";
+import type { EndpointsUpdate, ResumeToken } from "./update.ts";
 import { whyUnusable } from "./usable-endpoint.ts";
 
 /** Far above any service that one agent balances over (40 MB of endpoints); more is a fault of the server. */
@@ -26,6 +33,8 @@ interface Slot {
   content: Endpoint | undefined;
   /** False when an unsettled server does not list it and absence proves nothing. */
   isListed: boolean;
+  /** What an unsettled server lists although it is older than `content`: a settled answer decides. */
+  older: Endpoint | undefined;
 }
 
 interface Collecting {
@@ -33,14 +42,6 @@ interface Collecting {
   nextChunk: number;
   readonly upserts: Endpoint[];
   readonly removals: Removal[];
-}
-
-/** Collects what one update did. */
-interface Effects {
-  changed: boolean;
-  urgent: boolean;
-  readonly rejected: RejectedEndpoint[];
-  readonly draining: Endpoint[];
 }
 
 /**
@@ -74,7 +75,7 @@ export class EndpointSet {
     return this.#endpoints;
   }
 
-  /** How many endpoints stay only because the server is not settled. */
+  /** How many endpoints stay, or stay as they are, only because the server is not settled. */
   get heldCount(): number {
     return this.#heldCount;
   }
@@ -100,7 +101,7 @@ export class EndpointSet {
   /** Starts from what was saved: only for a set without any answer yet. */
   restore(endpoints: readonly Endpoint[], resume: ResumeToken | undefined): void {
     const effects = newEffects();
-    for (const endpoint of endpoints.slice(0, MAX_ENDPOINTS)) this.#upsert(endpoint, effects);
+    for (const endpoint of endpoints.slice(0, MAX_ENDPOINTS)) this.#upsert(endpoint, true, effects);
     this.#endpoints = undefined;
     // A token that does not describe what was read would make the server send deltas to the wrong base.
     if (resume !== undefined && digestsEqual(resume.digest, this.#digest)) {
@@ -122,19 +123,19 @@ export class EndpointSet {
         if (this.#cursor?.version !== update.fromVersion || this.#cursor.epoch !== epoch) {
           return this.#result("out-of-step", effects);
         }
-        this.#merge(update.upserts, update.removals, effects);
+        this.#merge(update, update.settled, effects);
         break;
       case "snapshot": {
         const collected = this.#collect(update);
         if (collected === undefined) return this.#result("out-of-step", effects);
         if (!update.isLastChunk) return this.#result("collected", effects);
         this.#collecting = undefined;
-        this.#replace(collected, effects);
+        this.#replace(collected, update.settled, effects);
         break;
       }
       case "absent":
         this.#unlistExcept(new Set());
-        this.#merge([], update.removals, effects);
+        this.#merge({ upserts: [], removals: update.removals }, update.settled, effects);
         break;
     }
     if (update.settled) this.#dropHeld(effects);
@@ -162,17 +163,21 @@ export class EndpointSet {
     return collecting;
   }
 
-  #replace({ upserts, removals }: Collecting, effects: Effects): void {
-    this.#unlistExcept(new Set(upserts.map(({ id }) => id)));
-    this.#merge(upserts, removals, effects);
+  #replace(collected: Collecting, settled: boolean, effects: Effects): void {
+    this.#unlistExcept(new Set(collected.upserts.map(({ id }) => id)));
+    this.#merge(collected, settled, effects);
   }
 
   /** An explicit removal has a cause, so it counts whether or not the server is settled. */
-  #merge(upserts: readonly Endpoint[], removals: readonly Removal[], effects: Effects): void {
+  #merge(
+    { upserts, removals }: Pick<EndpointsUpdate, "upserts" | "removals">,
+    settled: boolean,
+    effects: Effects,
+  ): void {
     const upserted = new Map<InstanceId, RegistrationId>();
     for (const upsert of upserts) {
       upserted.set(upsert.id, upsert.registrationId);
-      this.#upsert(upsert, effects);
+      this.#upsert(upsert, settled, effects);
     }
     for (const removal of removals) {
       const winner = upserted.get(removal.id);
@@ -182,17 +187,22 @@ export class EndpointSet {
     }
   }
 
-  #upsert(endpoint: Endpoint, effects: Effects): void {
+  #upsert(endpoint: Endpoint, settled: boolean, effects: Effects): void {
     const former = this.#slots.get(endpoint.id);
     if (former?.isListed === true) this.#digest = digestRemove(this.#digest, former.hash);
-    if (former?.isListed === false) this.#heldCount--;
-    const content = this.#contentOf(endpoint, former?.content, effects);
+    if (former?.isListed === false || former?.older !== undefined) this.#heldCount--;
+    const isOlder = !settled && former?.content && isOlderProcess(endpoint, former.content);
+    const content = isOlder ? former.content : this.#contentOf(endpoint, former?.content, effects);
     const { registrationId, hash } = endpoint;
-    this.#slots.set(endpoint.id, { registrationId, hash, content, isListed: true });
+    const older = isOlder ? endpoint : undefined;
+    if (older !== undefined) this.#heldCount++;
+    this.#slots.set(endpoint.id, { registrationId, hash, content, isListed: true, older });
     this.#digest = digestAdd(this.#digest, hash);
     // Also when it was rejected or fenced: the server waits for a word about each one that drains.
     noteDraining(content?.state === "draining" ? content : endpoint, effects);
     if (content === former?.content) return;
+    if (former?.content && isOlderProcess(former.content, endpoint))
+      this.#superseded(former.content);
     effects.changed = true;
     const wasDraining = former?.content?.state === "draining";
     if (content === undefined || (content.state === "draining" && !wasDraining))
@@ -226,12 +236,21 @@ export class EndpointSet {
     }
   }
 
+  /** It can come back from no replica that is behind. */
+  #superseded({ id, registrationId }: Endpoint): void {
+    this.#fences.removed({ id, registrationId, reason: "superseded" }, undefined);
+  }
+
   #remove(removal: Removal, effects: Effects): void {
     const slot = this.#slots.get(removal.id);
     this.#fences.removed(removal, slot?.content);
     if (slot === undefined) return;
     // One that this server did not list may be a newer process than the one that left.
     if (!slot.isListed && slot.content?.registrationId !== removal.registrationId) return;
+    if (slot.older !== undefined && slot.content?.registrationId !== removal.registrationId) {
+      this.#unlist(removal.id, slot);
+      return;
+    }
     // The id is gone, also when this agent never heard of the process that held it last.
     this.#delete(removal.id, slot);
     effects.changed = true;
@@ -241,22 +260,29 @@ export class EndpointSet {
   #delete(id: InstanceId, slot: Slot): void {
     this.#slots.delete(id);
     if (slot.isListed) this.#digest = digestRemove(this.#digest, slot.hash);
-    else this.#heldCount--;
+    if (!slot.isListed || slot.older !== undefined) this.#heldCount--;
   }
 
   #unlistExcept(listed: ReadonlySet<InstanceId>): void {
     for (const [id, slot] of this.#slots) {
-      if (!slot.isListed || listed.has(id)) continue;
-      this.#digest = digestRemove(this.#digest, slot.hash);
-      slot.isListed = false;
-      if (slot.content === undefined) this.#slots.delete(id);
-      else this.#heldCount++;
+      if (slot.isListed && !listed.has(id)) this.#unlist(id, slot);
     }
+  }
+
+  #unlist(id: InstanceId, slot: Slot): void {
+    this.#digest = digestRemove(this.#digest, slot.hash);
+    if (slot.content === undefined) this.#slots.delete(id);
+    else if (slot.older === undefined) this.#heldCount++;
+    slot.older = undefined;
+    slot.isListed = false;
   }
 
   #dropHeld(effects: Effects): void {
     if (this.#heldCount === 0) return;
-    for (const [id, slot] of this.#slots) if (!slot.isListed) this.#delete(id, slot);
+    for (const [id, slot] of this.#slots) {
+      if (!slot.isListed) this.#delete(id, slot);
+      else if (slot.older !== undefined) this.#upsert(slot.older, true, effects);
+    }
     effects.changed = true;
     effects.urgent = true;
   }
@@ -271,21 +297,4 @@ export class EndpointSet {
     const digestMismatch = this.#mismatchCount >= MISMATCHES_UNTIL_ALARM;
     return { outcome, ...effects, digestMismatch, held: this.#heldCount > 0 };
   }
-}
-
-function newEffects(): Effects {
-  return { changed: false, urgent: false, rejected: [], draining: [] };
-}
-
-function noteDraining(content: Endpoint | undefined, { draining }: Effects): void {
-  if (content?.state === "draining") draining.push(content);
-}
-
-/** The hash covers everything but the operator's revision. */
-function isSameContent(a: Endpoint, b: Endpoint): boolean {
-  return (
-    a.hash === b.hash &&
-    a.registrationId === b.registrationId &&
-    a.operatorRevision === b.operatorRevision
-  );
 }

@@ -26,6 +26,8 @@ export interface Endpoint {
   readonly hash: bigint;
   /** Grows with every change of the operator's part. */
   readonly operatorRevision: number;
+  /** Orders the processes of one id, on whatever replica: the newer has the larger number. Left out or 0 when nobody says. */
+  readonly firstRegistered?: number;
 }
 
 /** An endpoint that left, with its cause. */

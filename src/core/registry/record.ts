@@ -55,7 +55,7 @@ export class InstanceRecord {
     this.group = group;
     this.operatorRevision = operator.revision;
     this.isDraining = operator.isDraining;
-    this.#endpoint = new ServedEndpoint(instance, stateOf(this), operator.revision);
+    this.#endpoint = new ServedEndpoint(instance, stateOf(this), operator.revision, hlc);
   }
 
   /** Whether this replica keeps its lease. */
@@ -82,11 +82,13 @@ export class InstanceRecord {
 
   /** @returns true when agents must be told. */
   refresh(): boolean {
-    const { instance, operatorRevision } = this;
+    const { instance, operatorRevision, firstRegisteredHlc } = this;
     const state = stateOf(this);
     const isSame = this.#endpoint.says(instance, state, operatorRevision);
     if (isSame) this.#endpoint.adopt(instance);
-    else this.#endpoint = new ServedEndpoint(instance, state, operatorRevision);
+    else {
+      this.#endpoint = new ServedEndpoint(instance, state, operatorRevision, firstRegisteredHlc);
+    }
     return !isSame;
   }
 

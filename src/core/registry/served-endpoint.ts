@@ -10,15 +10,22 @@ import type { InstanceId, RegistrationId } from "../model/names.ts";
 export class ServedEndpoint implements Endpoint {
   readonly state: EndpointState;
   readonly operatorRevision: number;
+  readonly firstRegistered: number;
   /** The halves of the hash, which are numbers without an object of their own. */
   readonly #hashHigh: number;
   readonly #hashLow: number;
   #instance: Instance;
 
-  constructor(instance: Instance, state: EndpointState, operatorRevision: number) {
+  constructor(
+    instance: Instance,
+    state: EndpointState,
+    operatorRevision: number,
+    firstRegistered: number,
+  ) {
     this.#instance = instance;
     this.state = state;
     this.operatorRevision = operatorRevision;
+    this.firstRegistered = firstRegistered;
     hashContent(instance, state);
     this.#hashHigh = hash.high;
     this.#hashLow = hash.low;

@@ -22,6 +22,7 @@ function endpoint(number: number): Endpoint {
     metadata: NO_METADATA,
     hash: 2n ** 63n + BigInt(number),
     operatorRevision: number,
+    firstRegistered: number,
   };
 }
 

@@ -46,6 +46,7 @@ export function endpointToWire(endpoint: Endpoint): EndpointMessage {
     metadata: metadataToWire(endpoint.metadata),
     hash: endpoint.hash,
     operatorRevision: BigInt(endpoint.operatorRevision),
+    firstRegistered: BigInt(endpoint.firstRegistered ?? 0),
   };
 }
 
@@ -67,6 +68,7 @@ export function endpointFromWire(message: EndpointMessage): Endpoint {
     metadata: metadataFromWire(message.metadata),
     hash: message.hash,
     operatorRevision: wholeNumber(message.operatorRevision, "operator_revision"),
+    firstRegistered: wholeNumber(message.firstRegistered, "first_registered"),
   };
 }
 

@@ -39,6 +39,7 @@ const endpoint: fc.Arbitrary<Endpoint> = fc.record({
   metadata: fc.array(fc.tuple(text, fc.string()), { maxLength: 4 }).map((pairs) => new Map(pairs)),
   hash,
   operatorRevision: count,
+  firstRegistered: count,
 });
 const removal: fc.Arbitrary<Removal> = fc.record({
   id: text as fc.Arbitrary<InstanceId>,

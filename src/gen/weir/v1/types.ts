@@ -253,6 +253,11 @@ export interface Endpoint {
   hash: bigint;
   /** Revision of the operator's part (drain, weight override); grows with every change of it. */
   operatorRevision: bigint;
+  /**
+   * Orders the processes of one id, on whatever replica they registered: the newer one has the larger number. 0 when the
+   * server does not say.
+   */
+  firstRegistered: bigint;
 }
 
 export interface Endpoint_MetadataEntry {
@@ -907,6 +912,7 @@ function createBaseEndpoint(): Endpoint {
     metadata: new Map(),
     hash: 0n,
     operatorRevision: 0n,
+    firstRegistered: 0n,
   };
 }
 
@@ -950,6 +956,12 @@ export const Endpoint: MessageFns<Endpoint> = {
         throw new globalThis.Error("value provided for field message.operatorRevision of type uint64 too large");
       }
       writer.uint32(88).uint64(message.operatorRevision);
+    }
+    if (message.firstRegistered !== 0n) {
+      if (BigInt.asUintN(64, message.firstRegistered) !== message.firstRegistered) {
+        throw new globalThis.Error("value provided for field message.firstRegistered of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.firstRegistered);
     }
     return writer;
   },
@@ -1056,6 +1068,14 @@ export const Endpoint: MessageFns<Endpoint> = {
             }
 
             message.operatorRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.firstRegistered = reader.uint64() as bigint;
             continue;
           }
         }
