@@ -57,32 +57,25 @@ export class DrainWaits {
     const nowMs = clock.nowMs();
     const settlesInMs = hub.isSettled ? 0 : Math.max(1, settlesAtMs - nowMs);
     const { registrationId } = question;
-    const shared = hub.views.get(question.service);
-    if (shared === undefined) {
-      // Whoever asks another replica for a service that nobody registered makes no service of it.
-      const nobody = { otherSince: undefined, outSince: undefined, subscriptions: [], lost: [] };
-      const pending = pendingAgents({ ...nobody, registrationId, replicaId, settlesInMs });
-      return { pending, moreCount: 0, agentCount: 0, backAgentIds: [] };
-    }
     const lost = watches.lostFrom(question.service, nowMs);
+    const waiting = watches.waitingFor(question.service);
+    // A peer may ask for a service that nobody registered here: asking makes no service of it.
+    const shared = hub.views.get(question.service);
+    const view = shared?.view;
+    const subscribers = [...(shared?.subscribers ?? [])];
     const pending = pendingAgents({
-      otherSince: shared.view.otherSince(question.instanceId),
-      registrationId,
-      outSince: shared.view.outSince(question) ?? this.#endedSince(question, shared.view.version),
-      subscriptions: shared.subscribers,
-      lost,
-      replicaId,
-      settlesInMs,
+      ...{ registrationId, lost, waiting, replicaId, settlesInMs },
+      otherSince: view?.otherSince(question.instanceId),
+      outSince: view && (view.outSince(question) ?? this.#endedSince(question, view.version)),
+      subscriptions: subscribers,
     });
-    const wanted = new Set(question.lostAgentIds);
-    const backAgentIds = new Set<string>();
-    let agentCount = lost.length;
-    for (const { watcher } of shared.subscribers) {
-      if (!watcher.isDataPlane) continue;
-      agentCount++;
-      if (wanted.has(watcher.agentId)) backAgentIds.add(watcher.agentId);
-    }
-    return { pending, moreCount: 0, agentCount, backAgentIds: [...backAgentIds] };
+    const agents = subscribers.filter(({ watcher }) => watcher.isDataPlane);
+    const backAgentIds = question.lostAgentIds.filter(
+      (lostId) =>
+        waiting.includes(lostId) || agents.some(({ watcher }) => watcher.agentId === lostId),
+    );
+    const agentCount = agents.length + waiting.length + lost.length;
+    return { pending, moreCount: 0, agentCount, backAgentIds };
   }
 
   until(question: DrainQuestion, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {

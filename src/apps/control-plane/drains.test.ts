@@ -99,6 +99,19 @@ describe("a drain", () => {
     expect(box.answer?.outcome).toBe("safe");
   });
 
+  test("counts an agent whose first answer waits for what it has seen elsewhere", async () => {
+    plane = aControlPlane(clock, { whenCaughtUp: () => new Promise(() => undefined) });
+    plane.replica.register(anInput({ id: "a", registrationId: "ra" as never }));
+    plane.replica.register(anInput({ id: "b", registrationId: "rb" as never }));
+    clock.advance(10);
+    const seen = [{ replicaId: "elsewhere", epoch: 5, sequence: 9 }];
+    const agent = new TestAgent(plane, "agent", true, seen).watch();
+    expect((await drain(0)).answer).toMatchObject({ outcome: "deadline", agentCount: 1 });
+    expect(reasons((await drain(0)).answer)).toEqual(["agent not-acknowledged"]);
+    agent.session.closed(false);
+    expect(reasons((await drain(0)).answer)).toEqual(["agent disconnected"]);
+  });
+
   test("lets a lost agent go after half a minute, and one that said goodbye at once", async () => {
     new TestAgent(plane, "polite").watch().session.closed(true);
     new TestAgent(plane, "lost").watch().session.closed(false);

@@ -1,12 +1,10 @@
 import { LOST_AGENT_MS } from "../../core/discovery/drain-barrier.ts";
 import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
-import type { InFlightReport, Nonce, ResourceAck } from "../../core/discovery/update.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
-import { type ServiceKey, serviceKey } from "../../core/model/names.ts";
+import type { ServiceKey } from "../../core/model/names.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ReplicaAddress } from "../../ports/destination.ts";
 import type {
-  SubscriptionRequest,
   WatchHello,
   WatchService,
   WatchSession,
@@ -14,15 +12,13 @@ import type {
 } from "../../ports/watch-service.ts";
 import { AckTimes } from "./ack-times.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
+import { OpenWatch, type Surroundings } from "./open-watch.ts";
 import { CATCH_UP_MS, GIVE_UP_MS, HeldRequests, type WhenCaughtUp } from "./read-after.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Some 12 KB each: 20,000 are 240 MB, and their fan-out takes a tenth of a second. */
 export const MAX_WATCHERS = 20_000;
-
-/** One agent needs its own services, not everybody's: for those it says `all`. */
-const MAX_SUBSCRIPTIONS = 10_000;
 
 /** Agents take a server for dead after two and a half of these. */
 export const HEARTBEAT_INTERVAL_MS = 10_000;
@@ -51,6 +47,8 @@ export class WatchSessions implements WatchService {
   readonly #progressed: (key: ServiceKey) => void;
   readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   readonly #lost = new Map<string, LostAgent>();
+  /** Streams whose requests wait: their agents use services that they are not subscribed to yet. */
+  readonly #waiting = new Map<Watcher, HeldRequests>();
   readonly #surroundings: Surroundings;
   #cancelBeat: () => void;
   #slot = 0;
@@ -106,6 +104,7 @@ export class WatchSessions implements WatchService {
     const held = new HeldRequests();
     if (this.#whenCaughtUp !== undefined && hello.seen?.length) {
       held.hold();
+      this.#waiting.set(watcher, held);
       void this.#catchUp(watcher, held, hello.seen, this.#whenCaughtUp);
     }
     return new OpenWatch(watcher, held, this.#surroundings);
@@ -121,6 +120,15 @@ export class WatchSessions implements WatchService {
         lost.push({ agentId, lostForMs });
     }
     return lost;
+  }
+
+  /** Data-plane agents that asked for the service, and wait until this replica has heard what they have seen. */
+  waitingFor(key: ServiceKey): string[] {
+    const waiting: string[] = [];
+    for (const [{ agentId, isDataPlane }, held] of this.#waiting) {
+      if (isDataPlane && held.wants(key)) waiting.push(agentId);
+    }
+    return waiting;
   }
 
   lostAgents(nowMs: number): LostAgent[] {
@@ -151,6 +159,7 @@ export class WatchSessions implements WatchService {
     whenCaughtUp: WhenCaughtUp,
   ): Promise<void> {
     watcher.isBehind = !(await whenCaughtUp(seen, CATCH_UP_MS));
+    this.#waiting.delete(watcher);
     held.release();
     if (!watcher.isBehind) return;
     await whenCaughtUp(seen, GIVE_UP_MS);
@@ -168,6 +177,10 @@ export class WatchSessions implements WatchService {
     for (const slot of this.#slots) slot.delete(watcher);
     this.#turnover.closed(watcher.sink);
     const services = new Set(watcher.subscriptions.keys());
+    for (const key of this.#waiting.get(watcher)?.wanted(this.#hub.views.keys()) ?? []) {
+      services.add(key);
+    }
+    this.#waiting.delete(watcher);
     this.#hub.leave(watcher);
     if (watcher.isDataPlane && !isGoodbye && services.size > 0) {
       this.#lost.delete(watcher.agentId);
@@ -196,101 +209,4 @@ export class WatchSessions implements WatchService {
       this.#cancelBeat = this.#scheduleBeat();
     });
   }
-}
-
-/** What all open streams share: each of ten thousand should own little. */
-interface Surroundings {
-  readonly hub: DiscoveryHub;
-  readonly clock: Clock;
-  readonly progressed: (key: ServiceKey) => void;
-  readonly ackTimes: AckTimes;
-  readonly closed: (watcher: Watcher, isGoodbye: boolean) => void;
-}
-
-class OpenWatch implements WatchSession {
-  readonly #watcher: Watcher;
-  readonly #held: HeldRequests;
-  readonly #around: Surroundings;
-  #heldCount = 0;
-  #isClosed = false;
-
-  constructor(watcher: Watcher, held: HeldRequests, around: Surroundings) {
-    this.#watcher = watcher;
-    this.#held = held;
-    this.#around = around;
-  }
-
-  subscribe(requests: readonly SubscriptionRequest[]): void {
-    const known = this.#watcher.subscriptions.size + this.#heldCount;
-    if (known + requests.length > MAX_SUBSCRIPTIONS) {
-      throw new MeshError(
-        "LIMIT_REACHED",
-        `a stream may subscribe to ${MAX_SUBSCRIPTIONS} services; subscribe to all instead`,
-        {
-          quota: {
-            subject: "subscriptions",
-            description: `${MAX_SUBSCRIPTIONS} services a stream`,
-          },
-        },
-      );
-    }
-    if (this.#held.isHolding) this.#heldCount += requests.length;
-    this.#held.run(() => {
-      this.#heldCount = 0;
-      for (const { namespace, service, resume } of requests) {
-        this.#around.hub.subscribe(this.#watcher, serviceKey(namespace, service), resume);
-      }
-    });
-  }
-
-  subscribeAll(): void {
-    this.#held.run(() => this.#around.hub.subscribeAll(this.#watcher));
-  }
-
-  unsubscribe(requests: readonly SubscriptionRequest[]): void {
-    this.#held.run(() => {
-      for (const { namespace, service } of requests) {
-        const key = serviceKey(namespace, service);
-        this.#around.hub.unsubscribe(this.#watcher, key);
-        this.#around.progressed(key);
-      }
-    });
-  }
-
-  acknowledge(acks: readonly ResourceAck[]): void {
-    const nowMs = this.#around.clock.nowMs();
-    const { unackedCount, progressAtMs } = this.#watcher;
-    if (unackedCount > 0) this.#around.ackTimes.record(nowMs - progressAtMs);
-    for (const ack of acks) {
-      const key = keyOf(ack.nonce);
-      const subscription = this.#watcher.subscriptions.get(key);
-      if (subscription === undefined) continue;
-      subscription.acked(ack, nowMs);
-      this.#around.progressed(key);
-    }
-    if (this.#watcher.dirtyCount > 0) this.#around.hub.pump(this.#watcher);
-  }
-
-  reportInFlight(reports: readonly InFlightReport[]): void {
-    for (const report of reports) {
-      this.#watcher.reported(report);
-      this.#around.progressed(serviceKey(report.namespace, report.service));
-    }
-  }
-
-  writable(): void {
-    this.#watcher.isWritable = true;
-    this.#around.hub.pump(this.#watcher);
-  }
-
-  closed(isGoodbye: boolean): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#held.drop();
-    this.#around.closed(this.#watcher, isGoodbye);
-  }
-}
-
-function keyOf(nonce: Nonce): ServiceKey {
-  return serviceKey(nonce.namespace, nonce.service);
 }

@@ -29,6 +29,8 @@ export interface BarrierInput {
   readonly subscriptions: Iterable<Subscription>;
   /** Agents that watched the service and are gone for less than LOST_AGENT_MS. */
   readonly lost: Iterable<{ readonly agentId: string; readonly lostForMs: number }>;
+  /** Agents that asked for the service here and wait for an answer: what they have seen has not arrived here. */
+  readonly waiting: readonly string[];
   readonly replicaId: string;
   /** 0 once this replica has settled. */
   readonly settlesInMs: number;
@@ -56,6 +58,12 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
       kind: "replica-unreachable",
       detail: `it tells its ${agentCount} agents of no drain: it has not heard of it yet, or it was taken back`,
     });
+  }
+  for (const agentId of input.waiting) {
+    agentCount++;
+    const detail =
+      "it has seen more elsewhere than has arrived here; its first answer waits for that";
+    pending.push({ agentId, kind: "not-acknowledged", detail });
   }
   for (const { agentId, lostForMs } of input.lost) {
     agentCount++;
