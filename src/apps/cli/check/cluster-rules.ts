@@ -34,11 +34,6 @@ function ofOthers(
   );
 }
 
-function hears({ cluster }: CheckFacts): boolean {
-  const isIsolated = cluster?.members.some((member) => member.isSelf && member.isIsolated);
-  return cluster?.bus?.isConnected === true && isIsolated !== true;
-}
-
 const isLive = ({ state }: MemberSummary): boolean => state === "alive" || state === "suspect";
 
 export const CLUSTER_RULES: readonly Rule[] = [
@@ -106,7 +101,7 @@ export const CLUSTER_RULES: readonly Rule[] = [
     why: "After 15 s the others take over what it owned; its agents may miss what changes elsewhere.",
     find: ofOthers(({ state, silentMs, address }, facts) =>
       // Whoever has lost the bus hears nobody: that is another finding.
-      state !== "suspect" || !hears(facts)
+      state !== "suspect" || facts.cluster?.bus?.isConnected !== true
         ? undefined
         : {
             what: `It was last heard ${formatDuration(silentMs)} ago.`,
