@@ -10,6 +10,7 @@ import { grpcWatchSource } from "../src/io/grpc/watch-client.ts";
 import { systemClock } from "../src/io/system-clock.ts";
 import { serveRemote } from "./remote.ts";
 import {
+  digestText,
   noAnswers,
   SERVICES_PER_WATCHER,
   type StormCommand,
@@ -96,9 +97,19 @@ class StormWatcher {
     }
   }
 
-  #answered({ service, kind, isLastChunk, digest }: EndpointsUpdate): void {
+  /** How many of its services it holds otherwise than the servers. */
+  wrongLists(digests: Readonly<Record<string, string>>): number {
+    const isWrong = (name: string) => {
+      const { resume } = this.#services.resumeOf("default", name);
+      return resume === undefined || digestText(resume.digest) !== digests[name];
+    };
+    return this.#names.filter(isWrong).length;
+  }
+
+  #answered({ service, kind, isLastChunk, digest, settled }: EndpointsUpdate): void {
     if (!isLastChunk || !this.#awaited.delete(service)) return;
-    answers[kind]++;
+    // A former version that is taken up again is the first half of a delta.
+    answers[kind === "resumed" && !settled ? "delta" : kind]++;
     const held = this.#held.get(service);
     if (kind === "snapshot" && held && digestsEqual(held, digest)) answers.unchangedSnapshot++;
     if (this.#awaited.size === 0) this.#isBack.resolve(nowMs());
@@ -144,5 +155,8 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 serveRemote<StormCommand>(async (command) => {
   if (command.type === "open") return open(command.addresses, command.first, command.count);
   if (command.type === "break") return breakAll();
+  if (command.type === "compare") {
+    return watchers.reduce((sum, watcher) => sum + watcher.wrongLists(command.digests), 0);
+  }
   return report(command.timeoutMs);
 });

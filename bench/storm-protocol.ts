@@ -1,11 +1,18 @@
 /** What the storm bench and its client processes tell each other. */
 
+import type { Digest } from "../src/core/model/digest.ts";
+
 export const SERVICES = 300;
 export const INSTANCES_PER_SERVICE = 10;
 export const SERVICES_PER_WATCHER = 5;
 
 export function serviceName(index: number): string {
   return `storm-${String(index % SERVICES).padStart(3, "0")}`;
+}
+
+/** Digests hold bigints, which do not travel between processes. */
+export function digestText({ count, sum }: Digest): string {
+  return `${count} ${sum}`;
 }
 
 export type StormCommand =
@@ -19,7 +26,9 @@ export type StormCommand =
   /** Breaks every connection of this process at once. */
   | { readonly type: "break" }
   /** Waits until all watchers are back, or for so long. */
-  | { readonly type: "back"; readonly timeoutMs: number };
+  | { readonly type: "back"; readonly timeoutMs: number }
+  /** Counts lists that are not what the servers hold: digests by service. */
+  | { readonly type: "compare"; readonly digests: Readonly<Record<string, string>> };
 
 /** The first answers to a subscription, by what they were; of all streams that were opened since the break. */
 export interface Answers {

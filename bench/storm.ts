@@ -1,5 +1,8 @@
 /** All watchers of a cluster lose their connections at once, and one replica its life; see README.md. */
 import { setTimeout as delay } from "node:timers/promises";
+import { credentials } from "@grpc/grpc-js";
+import { EMPTY_DIGEST } from "../src/core/model/digest.ts";
+import { DiscoveryServiceClient, type ResolveResponse } from "../src/gen/weir/v1/discovery.ts";
 import { waitUntil } from "../test/support/wait-until.ts";
 import { type Replica, startCluster } from "./cluster.ts";
 import { median, round } from "./median.ts";
@@ -8,6 +11,7 @@ import { Remote } from "./remote.ts";
 import type { BenchResult } from "./result.ts";
 import {
   type Answers,
+  digestText,
   INSTANCES_PER_SERVICE,
   noAnswers,
   SERVICES,
@@ -25,6 +29,8 @@ const CHANGES_PER_SECOND = 50;
 /** Changes before the storm: those that are open hear of them as deltas. */
 const LEAD_MS = 2_000;
 const BACK_TIMEOUT_MS = 120_000;
+/** After the last change, until everybody has heard of it. */
+const SPREAD_MS = 2_000;
 const LAG_TIMEOUT_MS = 10_000;
 
 export interface StormOptions {
@@ -44,6 +50,7 @@ interface Storm {
   readonly lagP99Ms: number;
   readonly lagMaxMs: number;
   readonly serverBytes: number;
+  readonly wrongLists: number;
 }
 
 /** A storm takes a minute, and each has a cluster of its own. */
@@ -65,6 +72,7 @@ export async function storm({ rounds, quick, say }: StormOptions): Promise<Bench
       unchanged_snapshots: Math.max(...storms.map(({ answers }) => answers.unchangedSnapshot)),
       loop_lag_p99_ms: of(({ lagP99Ms }) => lagP99Ms),
       loop_lag_max_ms: of(({ lagMaxMs }) => lagMaxMs),
+      wrong_lists: Math.max(...storms.map(({ wrongLists }) => wrongLists)),
       not_back: Math.max(...storms.map(({ missing }) => missing)),
       failed_connections: of(({ failures }) => failures),
       server_megabytes: of(({ serverBytes }) => serverBytes / 1e6),
@@ -105,7 +113,15 @@ async function raise(watchers: number, say: (line: string) => void): Promise<Sto
       ),
     );
     const lags = await Promise.all([a, b].map(lagOf));
-    return { ...sumOf(reports), ...worstOf(lags), serverBytes: residentBytes(a.pid) };
+    const serverBytes = residentBytes(a.pid);
+    await stopChanges();
+    await delay(SPREAD_MS);
+    const digests = await digestsOf(a);
+    const wrong = await Promise.all(
+      clients.map((client) => client.ask<number>({ type: "compare", digests })),
+    );
+    const wrongLists = wrong.reduce((sum, count) => sum + count, 0);
+    return { ...sumOf(reports), ...worstOf(lags), serverBytes, wrongLists };
   } finally {
     await stopChanges();
     await Promise.all(clients.map((client) => client.close()));
@@ -122,10 +138,28 @@ async function fill(replicas: readonly Replica[]): Promise<void> {
   for (const registry of registries) registry.close();
 }
 
+/** What a replica serves by now, by service. */
+async function digestsOf({ address }: Replica): Promise<Record<string, string>> {
+  const discovery = new DiscoveryServiceClient(address, credentials.createInsecure());
+  const digests: Record<string, string> = {};
+  for (let i = 0; i < SERVICES; i++) {
+    const request = { namespace: "default", service: serviceName(i), metadata: new Map() };
+    const { digest } = await new Promise<ResolveResponse>((resolve, reject) => {
+      discovery.resolve(request, (error, value) =>
+        error === null ? resolve(value) : reject(error),
+      );
+    });
+    digests[serviceName(i)] = digestText(digest ?? EMPTY_DIGEST);
+  }
+  discovery.close();
+  return digests;
+}
+
 /** One instance after the other, each at the replica that owns it. @returns how to stop */
 function change(replicas: readonly Replica[]): () => Promise<void> {
   const registries = replicas.map(({ address }) => connectRegistry(address));
   const failures: unknown[] = [];
+  let isStopped = false;
   let count = 0;
   const startedAtMs = performance.now();
   const timer = setInterval(() => {
@@ -141,6 +175,8 @@ function change(replicas: readonly Replica[]): () => Promise<void> {
     }
   }, 5);
   return async () => {
+    if (isStopped) return;
+    isStopped = true;
     clearInterval(timer);
     for (const registry of registries) registry.close();
     if (failures.length > 0)
@@ -176,7 +212,7 @@ function worstOf(lags: readonly Lag[]): { lagP99Ms: number; lagMaxMs: number } {
 
 function sumOf(
   reports: readonly StormReport[],
-): Omit<Storm, "lagP99Ms" | "lagMaxMs" | "serverBytes"> {
+): Omit<Storm, "lagP99Ms" | "lagMaxMs" | "serverBytes" | "wrongLists"> {
   const startMs = Math.min(...reports.map(({ brokenAtMs }) => brokenAtMs));
   const took = reports.flatMap(({ backAtMs }) => backAtMs.map((atMs) => atMs - startMs));
   took.sort((x, y) => x - y);
@@ -205,7 +241,7 @@ function describe(storm: Storm): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
   const { resumed, delta, snapshot, unchangedSnapshot, absent, pending } = storm.answers;
   return [
-    `95 % back after ${seconds(storm.to95Ms)}, all after ${seconds(storm.to100Ms)}, missing ${storm.missing}`,
+    `95 % back after ${seconds(storm.to95Ms)}, all after ${seconds(storm.to100Ms)}, missing ${storm.missing}, wrong lists ${storm.wrongLists}`,
     `answers: ${resumed} resumed, ${delta} deltas, ${snapshot} snapshots (${unchangedSnapshot} unchanged), ${absent} absent, ${pending} pending`,
     `failed attempts ${storm.failures}; loop lag p99 ${storm.lagP99Ms} ms, max ${storm.lagMaxMs} ms; ${(storm.serverBytes / 1e6).toFixed(0)} MB a server`,
   ].join("\n");
