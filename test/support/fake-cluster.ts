@@ -10,6 +10,8 @@ import { seededRandom } from "./seeded-random.ts";
 export class FakeCluster {
   readonly clock = new FakeClock();
   readonly network = new FakeBusNetwork({ clock: this.clock, random: seededRandom(1) });
+  /** Where nobody listens any more, `HOST:PORT`; everywhere else somebody does. */
+  readonly refused = new Set<string>();
   /** Why replicas ended. */
   readonly fenced: string[] = [];
 
@@ -24,14 +26,20 @@ export class FakeCluster {
         subjects: new ClusterSubjects("test"),
         address: `${replicaId}:7400`,
         random: seededRandom(2),
+        prober: {
+          probe: async ({ host, port }) =>
+            this.refused.has(`${host}:${port}`)
+              ? { ok: false, detail: "refused", isRefused: true }
+              : { ok: true, detail: "" },
+        },
       },
     });
   }
 
-  /** Lets time pass, with what requests answer in between. */
-  async pass(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 10) {
-      this.clock.advance(10);
+  /** Lets time pass, with what requests answer in between. @param stepMs coarse steps for hours */
+  async pass(ms: number, stepMs = 10): Promise<void> {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      this.clock.advance(stepMs);
       for (let i = 0; i < 20; i++) await null;
     }
   }

@@ -9,6 +9,7 @@ import { type OpenListenerSecurity, openListenerSecurity } from "../../io/listen
 import { noRegistryStore } from "../../io/no-registry-store.ts";
 import { pinoLog } from "../../io/pino-log.ts";
 import { openPolicies } from "../../io/policy-source.ts";
+import { tcpProber } from "../../io/probe/tcp-prober.ts";
 import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { ReplicationWire } from "../../io/wire/replication.ts";
@@ -90,7 +91,13 @@ function startPlane(
     fenced,
     peers: () => (address === "" ? [] : [{ replicaId, address }]),
     ...(cluster && {
-      cluster: { ...cluster, codec: codecOf(config, log), address, random: Math.random },
+      cluster: {
+        ...cluster,
+        codec: codecOf(config, log),
+        address,
+        random: Math.random,
+        prober: tcpProber,
+      },
     }),
   });
   const stop = async (): Promise<void> => {

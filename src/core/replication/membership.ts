@@ -18,6 +18,12 @@ const PAUSED_AFTER_MS = 2 * MEMBERSHIP_TICK_MS;
 /** Whoever was away for longer may have missed an end that others have forgotten by the time he asks. */
 const STALE_AFTER_MS = FENCE_TTL_MS / 2;
 
+/**
+ * That most others are gone at once says that the trouble is ours; that they are gone for so long, with
+ * a bus that works, says that they are. What they owned ends with evidence only, in either case.
+ */
+const DOUBT_FOR_MS = 5 * 60_000;
+
 /** A name of a replica that is gone for so long is forgotten. */
 const FORGET_AFTER_MS = 24 * 3_600_000;
 
@@ -56,6 +62,8 @@ export class Membership {
   readonly #members = new Map<string, Member>();
   #isBusConnected = true;
   #isIsolated = false;
+  /** When we last heard half of the others. */
+  #doubtfulSinceMs = 0;
   #lastTickMs: number;
   /** When we last were in contact with the cluster. */
   #contactMs: number;
@@ -66,6 +74,7 @@ export class Membership {
     this.#self = self;
     this.#lastTickMs = nowMs;
     this.#contactMs = nowMs;
+    this.#doubtfulSinceMs = nowMs;
   }
 
   /** True while nobody is judged. */
@@ -179,7 +188,10 @@ export class Membership {
     const live = [...this.#members.values()].filter(({ isLive }) => isLive);
     const limit = SUSPECT_AFTER_MS * this.health.patience;
     const silent = live.filter((member) => member.silentMs(nowMs) >= limit);
-    const isIsolated = !this.#isBusConnected || silent.length * 2 > live.length;
+    const isMajority = this.#isBusConnected && silent.length * 2 > live.length;
+    if (!isMajority) this.#doubtfulSinceMs = nowMs;
+    const isDoubtful = isMajority && nowMs - this.#doubtfulSinceMs < DOUBT_FOR_MS;
+    const isIsolated = !this.#isBusConnected || isDoubtful;
     if (isIsolated !== this.#isIsolated) {
       this.#isIsolated = isIsolated;
       changes.push({ kind: isIsolated ? "isolated" : "connected" });

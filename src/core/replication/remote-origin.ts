@@ -130,10 +130,10 @@ export class RemoteOrigin {
     return this.tick(nowMs);
   }
 
-  /** The bus came back: what was published meanwhile is lost. */
-  reconnected(nowMs: number): void {
+  /** The bus came back: what was published meanwhile is lost. @param kind `full` when nothing here is believed */
+  reconnected(nowMs: number, kind: "vector" | "full" = "vector"): void {
     const wait = this.#options.random() * RECONNECT_SPREAD_MS;
-    this.#pulls.want({ kind: "vector" }, nowMs + wait);
+    this.#pulls.want({ kind }, nowMs + wait);
   }
 
   /** @param replicaCount live ones: more of them verify more rarely */

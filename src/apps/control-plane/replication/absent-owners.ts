@@ -1,4 +1,5 @@
 import type { InstanceRecord } from "../../../core/registry/record.ts";
+import type { Origin } from "../../../core/replication/entry.ts";
 import type { MemberState } from "../../../core/replication/member.ts";
 import { DEAD_AFTER_MS } from "../../../core/replication/membership.ts";
 import type { Clock } from "../../../ports/clock.ts";
@@ -6,6 +7,9 @@ import type { PeerOrigin } from "./peer-origin.ts";
 
 /** Others pull the copy of a dead replica from us meanwhile; then it would only bring back what is over. */
 const FORGET_AFTER_MS = 60_000;
+
+/** By then a replica that came meanwhile has the copy that others hold, and says so. */
+const ABANDON_AFTER_MS = 10_000;
 
 /** `restarted`: its new life says nothing of these. */
 export type AbsenceReason = "dead" | "left" | "restarted";
@@ -32,6 +36,8 @@ export interface AbsentOwnersOptions {
   readonly stateOf: (replicaId: string) => MemberState | undefined;
   readonly care: OrphanCare;
   readonly forget: (replicaId: string) => void;
+  /** False only when all others are heard, there are some, and none of them holds a copy of that life. */
+  readonly isHeldElsewhere: (origin: Origin) => boolean;
 }
 
 /** Replicas that own records and do not live. */
@@ -83,14 +89,16 @@ export class AbsentOwners {
 
   /** Each second. */
   tick(): void {
-    const { clock, peers, stateOf, forget } = this.#options;
+    const { clock, peers, stateOf, forget, isHeldElsewhere } = this.#options;
     const nowMs = clock.nowMs();
     for (const [replicaId, peer] of peers) {
       if (stateOf(replicaId) === undefined) this.#meetStranger(replicaId, nowMs);
       const absence = this.#absences.get(replicaId);
       if (absence === undefined) continue;
       this.#orphan(peer, replicaId);
-      if (peer.ownedCount > 0 || nowMs - absence.sinceMs < FORGET_AFTER_MS) continue;
+      const goneForMs = nowMs - absence.sinceMs;
+      if (goneForMs >= ABANDON_AFTER_MS && !isHeldElsewhere(peer.copy.origin)) peer.abandon();
+      if (peer.ownedCount > 0 || goneForMs < FORGET_AFTER_MS) continue;
       this.#over.set(replicaId, peer.copy.origin.epoch);
       this.#absences.delete(replicaId);
       this.#strangers.delete(replicaId);
@@ -115,6 +123,8 @@ export class AbsentOwners {
   /** Also what arrived after it was gone. */
   #orphan({ copy, owned }: PeerOrigin, replicaId: string): void {
     const absence = this.#absences.get(replicaId);
+    // All others are done with it: what is left here was cut off when they decided.
+    if (!this.#options.isHeldElsewhere(copy.origin)) return;
     const seen = `${copy.origin.epoch}/${copy.seq}`;
     if (absence === undefined || absence.seen === seen) return;
     absence.seen = seen;

@@ -1,12 +1,23 @@
 import { expect, test } from "vitest";
 import { anInput, TestAgent } from "../../../../test/support/control-plane.ts";
 import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
+import type { ControlPlane } from "../start.ts";
 
 function two() {
   const cluster = new FakeCluster();
   const pass = (ms: number) => cluster.pass(ms);
   const { network } = cluster;
   return { cluster, network, pass, one: cluster.replica("one"), other: cluster.replica("two") };
+}
+
+const DOOR = { kind: "ip", value: "10.0.0.1" } as const;
+
+function statesAt(plane: ControlPlane): string[] {
+  return plane.replica
+    .resolve("default", "orders")
+    .endpoints()
+    .map(({ id, state }) => `${id}:${state}`)
+    .sort();
 }
 
 test("an agent of one replica hears what registers at the other, changes there, and leaves", async () => {
@@ -134,6 +145,33 @@ test("a replica that comes after another one died learns what it owned from thos
   await pass(3_000);
   expect(late.isSettled()).toBe(true);
   expect(late.admin.status().instanceCount).toBe(1);
+});
+
+test("of what a dead replica owned, one of the others keeps what answers and ends what does not, for all", async () => {
+  const { cluster, network, pass, one, other } = two();
+  const third = cluster.replica("three");
+  await pass(3_000);
+  for (const [id, port] of [
+    ["a", 8081],
+    ["b", 8082],
+    ["c", 8083],
+  ] as const) {
+    one.replica.register(
+      anInput({ id, address: DOOR, ports: [{ name: "http", port, protocol: "http1" }] }),
+    );
+  }
+  cluster.refused.add("10.0.0.1:8082");
+  await pass(100);
+  network.kill("one");
+  await pass(40_000);
+  expect(statesAt(other)).toEqual(["a:healthy", "b:healthy", "c:healthy"]);
+  await pass(40_000);
+  expect(statesAt(other)).toEqual(["a:suspect", "c:suspect"]);
+  expect(statesAt(third)).toEqual(statesAt(other));
+  // A client that comes later takes its registration along.
+  other.replica.register(anInput({ id: "a", address: DOOR, generation: 2 }));
+  await pass(100);
+  expect(statesAt(third)).toEqual(["a:healthy", "c:suspect"]);
 });
 
 test("a replica whose clock was set back takes an epoch that peers listen to", async () => {

@@ -1,6 +1,8 @@
 import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import { isLoopback } from "../../../core/model/loopback.ts";
 import type { Random } from "../../../core/model/random.ts";
 import { rearmAll } from "../../../core/registry/expiry.ts";
+import type { Origin } from "../../../core/replication/entry.ts";
 import type { MemberView } from "../../../core/replication/member.ts";
 import { MEMBERSHIP_TICK_MS } from "../../../core/replication/membership.ts";
 import type { Heartbeat } from "../../../core/replication/messages.ts";
@@ -9,15 +11,18 @@ import type { Bus } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { ReplicaAddress } from "../../../ports/destination.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { Prober, TcpProbeTarget } from "../../../ports/prober.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
 import type { DrainWaits } from "../drain-waits.ts";
 import type { RegistryReplica } from "../registry-replica.ts";
+import { repeat } from "../repeat.ts";
 import type { StreamTurnover } from "../stream-turnover.ts";
 import { AbsentOwners, type OrphanCare } from "./absent-owners.ts";
 import { CaughtUp } from "./caught-up.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { ClusterViews } from "./cluster-views.ts";
 import { joinCalls } from "./join-calls.ts";
+import { OrphanKeeper } from "./orphan-keeper.ts";
 import { HEARTBEAT_MS, Replicator } from "./replicator.ts";
 
 /** Whoever is there has been heard by then. */
@@ -37,6 +42,8 @@ export interface ClusterOptions {
   /** Where agents and clients reach this replica, `host:port`; `""` when nobody said. */
   readonly address: string;
   readonly random: Random;
+  /** Looks whether somebody answers for a dead replica's instances; without it they stay until their clients come. */
+  readonly prober?: Prober<TcpProbeTarget>;
 }
 
 /** What the cluster is told of the program that is one of it. */
@@ -69,6 +76,7 @@ export class Cluster {
   readonly #around: ClusterSurroundings;
   readonly #caughtUp: CaughtUp;
   readonly #absent: AbsentOwners;
+  readonly #orphans: OrphanKeeper | undefined;
   /** The highest epoch of ours that a peer knows, above the present one, and since when we know. */
   #higherEpoch = 0;
   #higherSinceMs = 0;
@@ -87,7 +95,7 @@ export class Cluster {
       restarted: (replicaId) => this.#absent.restarted(replicaId),
       ready: (liveCount) => void turnover.rebalance(1 / liveCount),
       fenced: around.fenced,
-      stale: () => undefined,
+      stale: () => this.replicator.reload(),
       renewed: () => rearmAll(replica.registry, clock.nowMs()),
     });
     const { softwareVersion } = around;
@@ -109,11 +117,12 @@ export class Cluster {
       isComplete: () => this.isSynced && this.members.isEverybodyHeard,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
     });
-    const orphans = NOBODY;
+    this.#orphans = options.prober && this.#orphanKeeper(options.prober);
     this.#absent = new AbsentOwners({
-      ...{ clock, peers: this.replicator.peers, care: orphans },
+      ...{ clock, peers: this.replicator.peers, care: this.#orphans ?? NOBODY },
       stateOf: (replicaId) => this.members.membership.stateOf(replicaId),
       forget: (replicaId) => this.replicator.forget(replicaId),
+      isHeldElsewhere: (origin) => this.#isHeldElsewhere(origin),
     });
     this.view = new ClusterViews({
       ...options,
@@ -138,7 +147,15 @@ export class Cluster {
       }),
     );
     this.replicator.start();
-    this.#scheduleTick();
+    this.#orphans?.start();
+    this.#ends.push(
+      () => this.#orphans?.stop(),
+      repeat(this.#around.clock, MEMBERSHIP_TICK_MS, () => {
+        this.members.tick();
+        this.#absent.tick();
+        this.#raiseEpoch();
+      }),
+    );
   }
 
   /** @param isGoodbye its clients were handed over: nobody need wait for it. */
@@ -205,6 +222,36 @@ export class Cluster {
     this.replicator.raise(epoch);
   }
 
+  #orphanKeeper(prober: Prober<TcpProbeTarget>): OrphanKeeper {
+    const { replica, clock, log, isSettled } = this.#around;
+    const { membership } = this.members;
+    return new OrphanKeeper({
+      ...{ clock, log, prober, random: this.#options.random, registry: replica.registry },
+      isAdopter: (key) => membership.isAdopter(key),
+      mayJudge: () => isSettled() && !membership.isIsolated,
+      isOneMachine: () => this.#isOneMachine(),
+      publish: () => replica.publish(),
+    });
+  }
+
+  /** Every replica is reached on loopback: so is every instance that says so. */
+  #isOneMachine(): boolean {
+    const addresses = [this.#options.address, ...this.list().map(({ address }) => address)];
+    return addresses.every((address) => address !== "" && isLoopback(address));
+  }
+
+  /** Unless all who live say otherwise. */
+  #isHeldElsewhere({ replicaId, epoch }: Origin): boolean {
+    if (!this.members.isEverybodyHeard) return true;
+    const others = this.list().filter(({ state }) => state === "alive");
+    if (others.length === 0) return true;
+    return others.some(
+      ({ flags, applied }) =>
+        !flags.isSettled ||
+        applied.some((held) => held.replicaId === replicaId && held.epoch === epoch),
+    );
+  }
+
   #hasHeard({ replicaId, epoch, sequence }: OriginPosition): boolean {
     // Our own earlier lives are over; of this one nobody has seen more than we said.
     if (replicaId === this.#around.replica.replicaId) return true;
@@ -212,16 +259,5 @@ export class Cluster {
     if (copy === undefined) return this.isSynced;
     const { origin, seq } = copy;
     return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
-  }
-
-  #scheduleTick(): void {
-    const cancel = this.#around.clock.after(MEMBERSHIP_TICK_MS, () => {
-      this.#ends.splice(this.#ends.indexOf(cancel), 1);
-      this.#scheduleTick();
-      this.members.tick();
-      this.#absent.tick();
-      this.#raiseEpoch();
-    });
-    this.#ends.push(cancel);
   }
 }

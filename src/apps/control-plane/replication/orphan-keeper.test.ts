@@ -41,7 +41,7 @@ beforeEach(() => {
   });
   theirs = new LeaseGroup<InstanceRecord>(15_000, "", 0, "gone");
   keeper = new OrphanKeeper({
-    ...{ registry, clock, log: quietLog, random: () => 0.5, isOneMachine: false },
+    ...{ registry, clock, log: quietLog, random: () => 0.5, isOneMachine: () => false },
     prober: {
       probe: async () => {
         asked++;

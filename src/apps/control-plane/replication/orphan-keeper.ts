@@ -38,7 +38,7 @@ export interface OrphanKeeperOptions {
   /** False before this replica has settled, while it hears too few others, and just after it stood still. */
   readonly mayJudge: () => boolean;
   /** Replicas and instances share this machine: loopback addresses can be asked. */
-  readonly isOneMachine: boolean;
+  readonly isOneMachine: () => boolean;
   /** Tells agents and other replicas what changed. */
   readonly publish: () => void;
 }
@@ -137,7 +137,7 @@ export class OrphanKeeper implements OrphanCare {
 
   #ask(record: InstanceRecord): void {
     const { prober, isOneMachine, log } = this.#options;
-    const door = doorOf(record.instance, isOneMachine);
+    const door = doorOf(record.instance, isOneMachine());
     if (door === undefined) {
       this.#judge(record, UNASKED);
       return;

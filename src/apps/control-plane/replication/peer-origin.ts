@@ -1,3 +1,5 @@
+import type { Instance } from "../../../core/model/instance.ts";
+import type { ServiceKey } from "../../../core/model/names.ts";
 import type { Fence } from "../../../core/registry/fences.ts";
 import {
   applyForeign,
@@ -25,6 +27,9 @@ const MAX_QUARANTINED = 10_000;
 
 /** Whoever took over what a peer no longer holds is heard within seconds, unless he is cut off. */
 const LEFTOVER_GRACE_MS = 30_000;
+
+/** Two heartbeats. */
+const HEARD_WITHIN_MS = 2_000;
 
 /** Told of what a peer's word changed here. */
 export interface PeerListener {
@@ -57,6 +62,7 @@ export class PeerOrigin {
   >();
   readonly #contradictions = new Contradictions();
   readonly #selfId: string;
+  #isStale = false;
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #listener: PeerListener;
@@ -105,7 +111,7 @@ export class PeerOrigin {
       if (!isOver) this.#leftovers.set(entry.key, { entry, sinceMs: by.nowMs });
     }
     for (const entry of change.upserts) this.#take(entry, by);
-    if (change.formerEpoch !== undefined) this.#listener.succeeded(this.#served(change.orphans));
+    if (change.formerEpoch !== undefined) this.#succeed(change.orphans, by.nowMs);
     this.#listener.changed();
   }
 
@@ -124,7 +130,25 @@ export class PeerOrigin {
         this.#end(endOf(entry), nowMs);
       }
     }
-    return this.copy.isSynced ? this.#contradictions.due(this.copy.set, nowMs) : [];
+    // Who is not heard would not hear it either, and others would tell it on in turn.
+    const isHeard = nowMs - this.heardAtMs < HEARD_WITHIN_MS;
+    if (!isHeard || !this.copy.isSynced) return [];
+    return this.#contradictions.due(this.copy.set, nowMs);
+  }
+
+  /** Ends were missed, perhaps: whatever the next full copy does not hold ended long ago. */
+  reload(): void {
+    this.#isStale = true;
+    this.copy.reconnected(this.#clock.nowMs(), "full");
+  }
+
+  /** It is dead, and nobody else holds its records any more: their end was missed here. */
+  abandon(): void {
+    for (const record of this.owned) {
+      const { service, instance, adoption, firstRegisteredHlc } = record;
+      this.#end(expiryOf(service.key, instance, adoption, firstRegisteredHlc), this.#clock.nowMs());
+    }
+    this.#listener.changed();
   }
 
   /** What it holds under a key was outranked before, or was not: now it is asked for again. */
@@ -140,6 +164,14 @@ export class PeerOrigin {
     const held = this.copy.set?.get(key);
     if (held === undefined || !isFencedBy(held.record, fence)) return;
     this.#contradictions.note(key, fence, this.#clock.nowMs());
+  }
+
+  #succeed(orphans: readonly RecordEntry[], nowMs: number): void {
+    const kept = this.#isStale ? [] : orphans;
+    const lost = this.#isStale ? orphans : [];
+    this.#isStale = false;
+    for (const entry of lost) this.#leftovers.set(entry.key, { entry, sinceMs: nowMs });
+    this.#listener.succeeded(this.#served(kept));
   }
 
   #isLeftover({ key, serviceKey, instanceId, record }: RecordEntry): boolean {
@@ -193,10 +225,17 @@ export class PeerOrigin {
 }
 
 /** Its owner holds it no longer, and the reason is lost: only this attachment is over for certain. */
-function endOf({ serviceKey, instanceId, record }: RecordEntry): Fence {
-  const { registrationId, generation } = record.instance;
-  return {
-    ...{ serviceKey, instanceId, registrationId, generation, kind: "generation" },
-    ...{ adoption: record.adoption, hlc: record.firstRegisteredHlc, reason: "expired" },
-  };
+function endOf({ serviceKey, record }: RecordEntry): Fence {
+  return expiryOf(serviceKey, record.instance, record.adoption, record.firstRegisteredHlc);
+}
+
+function expiryOf(
+  serviceKey: ServiceKey,
+  { id: instanceId, registrationId, generation }: Instance,
+  adoption: number,
+  hlc: number,
+): Fence {
+  const kind = "generation" as const;
+  const reason = "expired" as const;
+  return { serviceKey, instanceId, registrationId, generation, kind, adoption, hlc, reason };
 }

@@ -24,6 +24,7 @@ import type { Bus, BusMessage } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
+import { repeat } from "../repeat.ts";
 import { OwnOrigin } from "./own-origin.ts";
 import { PeerOrigin } from "./peer-origin.ts";
 import { PeerPulls } from "./peer-pulls.ts";
@@ -86,7 +87,7 @@ export class Replicator {
   }
 
   start(): void {
-    const { bus, subjects, origin } = this.#options;
+    const { bus, subjects, origin, clock } = this.#options;
     const hear = (pattern: string, take: (message: BusMessage) => void) => {
       const subscription = bus.subscribe(pattern, take);
       this.#ends.push(() => subscription.close());
@@ -97,14 +98,17 @@ export class Replicator {
     hear(subjects.of("pull", origin.replicaId), (message) => this.#answer(message));
     this.#ends.push(bus.onState(({ kind }) => kind === "connected" && this.#connected()));
     if (bus.state.isConnected) this.#connected();
-    this.#repeat(HEARTBEAT_MS, () => {
+    const beat = () => {
       this.#beat();
       const isComplete = this.#options.isComplete();
       for (const peer of this.peers.values())
         peer.review(isComplete).forEach(this.own.ended, this.own);
       this.#options.publish();
-    });
-    this.#repeat(TICK_MS, () => this.pulls.tick());
+    };
+    this.#ends.push(
+      repeat(clock, HEARTBEAT_MS, beat),
+      repeat(clock, TICK_MS, () => this.pulls.tick()),
+    );
   }
 
   /** Says goodbye: whoever hears it waits for nobody of ours. */
@@ -166,6 +170,11 @@ export class Replicator {
     }
     this.own.restart(epoch, own);
     this.#beat();
+  }
+
+  /** Out of contact for so long that ends may have been forgotten by all who could tell of them. */
+  reload(): void {
+    for (const peer of this.peers.values()) peer.reload();
   }
 
   /** Nothing of it is served, and it is gone: what its copy holds would only come back to life. */
@@ -284,17 +293,5 @@ export class Replicator {
   #send(kind: SubjectKind, message: ReplicationMessage): void {
     const { bus, codec, subjects, origin } = this.#options;
     bus.publish(subjects.of(kind, origin.replicaId), codec.encode(message));
-  }
-
-  #repeat(everyMs: number, task: () => void): void {
-    let cancel = () => undefined as unknown;
-    const next = () => {
-      cancel = this.#options.clock.after(everyMs, () => {
-        next();
-        task();
-      });
-    };
-    next();
-    this.#ends.push(() => cancel());
   }
 }
