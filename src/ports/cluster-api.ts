@@ -14,6 +14,10 @@ export interface ClusterSummary {
   readonly isSynced: boolean;
   readonly garbageCount: number;
   readonly identity: ReplicaIdentity;
+  /** Instances of replicas that are gone. */
+  readonly orphanCount: number;
+  /** Those that the replica that answered has taken over, and whose clients have not come back. */
+  readonly unownedCount: number;
 }
 
 export interface MemberSummary {

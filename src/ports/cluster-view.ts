@@ -16,6 +16,14 @@ export interface ClusterView {
   /** Messages that were no messages of ours. */
   readonly garbageCount: number;
   readonly identity: ReplicaIdentity;
+  readonly orphans: OrphanCounts;
+}
+
+export interface OrphanCounts {
+  /** Instances of replicas that are gone. */
+  readonly orphans: number;
+  /** Those that this replica has taken over, and whose clients have not come back. */
+  readonly unowned: number;
 }
 
 /** Another process with this replica's id: `duplicate`: an older one, which will stop. `fenced`: a newer one, so that this one stops. */

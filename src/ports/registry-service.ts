@@ -6,7 +6,7 @@ import type { InstanceRecord, RegisteredService } from "../core/registry/record.
 import type { LeaseKey, LeaseResult } from "../core/registry/registry.ts";
 import type { FrozenScope } from "../core/registry/self-preservation.ts";
 import type { BusState } from "./bus.ts";
-import type { ClusterMember, ReplicaIdentity } from "./cluster-view.ts";
+import type { ClusterMember, OrphanCounts, ReplicaIdentity } from "./cluster-view.ts";
 import type { PolicyStoreState } from "./policy-store.ts";
 import type { ListenerState, ProcessState, StateDirectoryState } from "./server-host.ts";
 
@@ -148,6 +148,7 @@ export interface ClusterStatus {
   readonly isSynced: boolean;
   readonly garbageCount: number;
   readonly identity: ReplicaIdentity;
+  readonly orphans: OrphanCounts;
 }
 
 /** What operators ask. */

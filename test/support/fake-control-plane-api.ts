@@ -25,6 +25,8 @@ export const ALONE: ClusterSummary = {
   isSynced: true,
   garbageCount: 0,
   identity: "sole",
+  orphanCount: 0,
+  unownedCount: 0,
 };
 
 /** Answers what a test sets, and notes what it was asked. */

@@ -56,10 +56,12 @@ test("what is wrong is named", async () => {
   });
   cli.api.cluster = aCluster({
     ...{ members: [sick], bus, isSynced: false, garbageCount: 1, identity: "duplicate" },
+    ...{ orphanCount: 3, unownedCount: 1 },
   });
   await cli.run("members");
   expect(cli.out).toContain("not settled, isolated, pulling, 2 refused: its clock is ahead");
   expect(cli.out).toContain("cluster weir: not in sync; 1 unreadable message");
+  expect(cli.out).toContain("3 instances of replicas that are gone; 1 taken over here");
   expect(cli.out).toContain("bus not connected (nats://10.0.0.9:4222) for 3m");
   expect(cli.out).toContain("last problem: nobody there");
   expect(cli.out).toContain("bus may not publish weir.a.b: allow it");

@@ -62,15 +62,24 @@ function notesOf(member: MemberSummary): string[] {
   return notes;
 }
 
-function linesOf({ name, bus, isSynced, garbageCount, identity }: ClusterSummary): string[] {
+function linesOf(cluster: ClusterSummary): string[] {
+  const { name, bus, isSynced, garbageCount, identity } = cluster;
   const unreadable = garbageCount === 0 ? "" : `; ${counted(garbageCount, "unreadable message")}`;
   return [
     `cluster ${name}: ${isSynced ? "in sync" : "not in sync"}${unreadable}`,
+    ...orphanLines(cluster),
     ...(bus === undefined ? [] : [busLine(bus)]),
     ...(bus?.denied ?? []).map(
       ({ operation, subject, fix }) => `bus may not ${operation} ${subject}: ${fix}`,
     ),
     ...(identity === "sole" ? [] : ["another process runs with this replica's id"]),
+  ];
+}
+
+function orphanLines({ orphanCount, unownedCount }: ClusterSummary): string[] {
+  if (orphanCount === 0 && unownedCount === 0) return [];
+  return [
+    `${counted(orphanCount, "instance")} of replicas that are gone; ${unownedCount} taken over here, whose clients have not come back`,
   ];
 }
 

@@ -129,9 +129,10 @@ export class AdminViews implements AdminService {
   cluster(): ClusterStatus | undefined {
     const { clock, cluster } = this.#parts;
     if (cluster === undefined) return undefined;
-    const { name, bus, isSynced, garbageCount, identity } = cluster;
+    const { name, bus, isSynced, garbageCount, identity, orphans } = cluster;
     const busForMs = clock.nowMs() - bus.sinceMs;
-    return { name, members: cluster.members(), bus, busForMs, isSynced, garbageCount, identity };
+    const members = cluster.members();
+    return { name, members, bus, busForMs, isSynced, garbageCount, identity, orphans };
   }
 
   /** Agents whose stream broke a moment ago, and who are not back. */

@@ -19,6 +19,13 @@ export function clusterMetrics(text: MetricsText, cluster: ClusterStatus): void 
     "1 while this replica hears too few others to judge anybody.",
     one(isIsolated ? 1 : 0),
   );
+  const { orphans, unowned } = cluster.orphans;
+  text.gauge("weir_orphans", "Served instances of replicas that are gone.", one(orphans));
+  text.gauge(
+    "weir_unowned_instances",
+    "Instances that were taken over and whose clients have not come back.",
+    one(unowned),
+  );
   peers(text, live);
   copies(text, others);
   bus(text, cluster);

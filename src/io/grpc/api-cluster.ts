@@ -20,6 +20,8 @@ export function clusterSummary(response: ListMembersResponse): ClusterSummary {
     isSynced: response.synced,
     garbageCount: Number(response.garbageCount),
     identity: IDENTITIES[response.identity] ?? "sole",
+    orphanCount: response.orphanCount,
+    unownedCount: response.unownedCount,
   };
 }
 

@@ -18,14 +18,8 @@ import { msToDuration } from "../wire/duration.ts";
 export function clusterToWire(cluster: ClusterStatus | undefined): ListMembersResponse {
   if (cluster === undefined) {
     const identity = ReplicaIdentity.REPLICA_IDENTITY_SOLE;
-    return {
-      cluster: "",
-      members: [],
-      bus: undefined,
-      synced: true,
-      garbageCount: 0n,
-      identity,
-    };
+    const counts = { garbageCount: 0n, orphanCount: 0, unownedCount: 0 };
+    return { cluster: "", members: [], bus: undefined, synced: true, ...counts, identity };
   }
   return {
     cluster: cluster.name,
@@ -34,6 +28,8 @@ export function clusterToWire(cluster: ClusterStatus | undefined): ListMembersRe
     synced: cluster.isSynced,
     garbageCount: BigInt(cluster.garbageCount),
     identity: IDENTITIES[cluster.identity],
+    orphanCount: cluster.orphans.orphans,
+    unownedCount: cluster.orphans.unowned,
   };
 }
 

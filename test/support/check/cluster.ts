@@ -55,6 +55,8 @@ export function aCluster(of: Partial<ClusterSummary> = {}): ClusterSummary {
     isSynced: true,
     garbageCount: 0,
     identity: "sole",
+    orphanCount: 0,
+    unownedCount: 0,
     ...of,
   };
 }

@@ -3,7 +3,12 @@ import type { Agreement } from "../../../core/replication/beat-check.ts";
 import type { MemberView } from "../../../core/replication/member.ts";
 import type { MemberFlags } from "../../../core/replication/messages.ts";
 import type { Bus, BusState } from "../../../ports/bus.ts";
-import type { ClusterMember, ClusterView, ReplicaIdentity } from "../../../ports/cluster-view.ts";
+import type {
+  ClusterMember,
+  ClusterView,
+  OrphanCounts,
+  ReplicaIdentity,
+} from "../../../ports/cluster-view.ts";
 import type { PeerOrigin } from "./peer-origin.ts";
 import type { Replicator } from "./replicator.ts";
 
@@ -20,6 +25,8 @@ interface ClusterParts {
   readonly flags: () => MemberFlags;
   readonly isSynced: () => boolean;
   readonly identity: () => ReplicaIdentity;
+  /** Nobody's instances; without it there are none. */
+  readonly orphans?: () => OrphanCounts;
 }
 
 /** What operators see of the cluster, read from those that keep it. */
@@ -46,6 +53,10 @@ export class ClusterViews implements ClusterView {
 
   get identity(): ReplicaIdentity {
     return this.#parts.identity();
+  }
+
+  get orphans(): OrphanCounts {
+    return this.#parts.orphans?.() ?? { orphans: 0, unowned: 0 };
   }
 
   members(): readonly ClusterMember[] {

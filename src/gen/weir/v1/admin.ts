@@ -497,6 +497,10 @@ export interface ListMembersResponse {
   garbageCount: bigint;
   /** Whether another process has the same replica id. */
   identity: ReplicaIdentity;
+  /** Instances of replicas that are gone, as far as they are known to be nobody's: served until it is clear who is dead. */
+  orphanCount: number;
+  /** Instances that the one that answers has taken over, and whose clients have not come back. */
+  unownedCount: number;
 }
 
 function createBaseListAgentsRequest(): ListAgentsRequest {
@@ -2284,7 +2288,16 @@ export const BusStatus: MessageFns<BusStatus> = {
 };
 
 function createBaseListMembersResponse(): ListMembersResponse {
-  return { cluster: "", members: [], bus: undefined, synced: false, garbageCount: 0n, identity: 0 };
+  return {
+    cluster: "",
+    members: [],
+    bus: undefined,
+    synced: false,
+    garbageCount: 0n,
+    identity: 0,
+    orphanCount: 0,
+    unownedCount: 0,
+  };
 }
 
 export const ListMembersResponse: MessageFns<ListMembersResponse> = {
@@ -2309,6 +2322,12 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
     }
     if (message.identity !== 0) {
       writer.uint32(48).int32(message.identity);
+    }
+    if (message.orphanCount !== 0) {
+      writer.uint32(56).uint32(message.orphanCount);
+    }
+    if (message.unownedCount !== 0) {
+      writer.uint32(64).uint32(message.unownedCount);
     }
     return writer;
   },
@@ -2372,6 +2391,22 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
             }
 
             message.identity = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.orphanCount = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.unownedCount = reader.uint32();
             continue;
           }
         }
