@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
-import { type Fence, Fences } from "./fences.ts";
+import { type Fence, Fences, isCovered } from "./fences.ts";
 
 const service = "default/orders" as ServiceKey;
 const id = "a" as InstanceId;
@@ -34,6 +34,23 @@ test("of two attachments that ended the later one counts, in whichever order the
   const [former, later] = [aFence({ generation: 2 }), aFence({ generation: 3 })];
   expect(after(later, former)).toBe(later);
   expect(after(former, later)).toBe(later);
+});
+
+test("what an adopter found alive is ended by the adopter's word only", () => {
+  const attachment = { registrationId: registration, generation: 2, adoption: 1 };
+  expect(isCovered(attachment, aFence({ generation: 2 }))).toBe(false);
+  expect(isCovered(attachment, aFence({ generation: 2, adoption: 1 }))).toBe(true);
+  expect(isCovered({ ...attachment, adoption: 0 }, aFence({ generation: 2, adoption: 1 }))).toBe(
+    true,
+  );
+  expect(isCovered(attachment, aFence({ generation: 3 }))).toBe(true);
+});
+
+test("what operators decided outlives the attachment that it was told of", () => {
+  const drained = aFence({ generation: 2, operator: { revision: 3, isDraining: true } });
+  const later = aFence({ generation: 3, adoption: 1 });
+  expect(after(drained, later)).toEqual({ ...later, operator: drained.operator });
+  expect(after(later, drained)).toEqual({ ...later, operator: drained.operator });
 });
 
 test("the end of a process replaces the end of its attachments", () => {

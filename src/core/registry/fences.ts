@@ -60,9 +60,11 @@ export class Fences {
   add(fence: Fence, nowMs: number): void {
     const key = fenceKey(fence.serviceKey, fence.instanceId, fence.registrationId);
     const known = this.#byRegistration.get(key)?.fence;
-    if (known !== undefined && isStronger(known, fence)) return;
+    const isWeaker = known !== undefined && isStronger(known, fence);
+    const kept = isWeaker ? withDecision(known, fence) : withDecision(fence, known);
+    if (kept === known) return;
     this.#delete(key);
-    this.#byRegistration.set(key, { fence, atMs: nowMs });
+    this.#byRegistration.set(key, { fence: kept, atMs: nowMs });
     this.#countById.set(fence.instanceId, (this.#countById.get(fence.instanceId) ?? 0) + 1);
     if (this.#byRegistration.size > MAX_FENCES) this.#dropOldest();
   }
@@ -110,8 +112,14 @@ function isStronger(a: Fence, b: Fence): boolean {
   if (a.kind === "registration") return false;
   if (a.generation !== b.generation) return a.generation > b.generation;
   const [adoptionOfA, adoptionOfB] = [a.adoption ?? 0, b.adoption ?? 0];
-  if (adoptionOfA !== adoptionOfB) return adoptionOfA > adoptionOfB;
-  return (a.operator?.revision ?? 0) > (b.operator?.revision ?? 0);
+  return adoptionOfA > adoptionOfB;
+}
+
+/** What operators decided last is not forgotten with the attachment that it was told of. */
+function withDecision(fence: Fence, other: Fence | undefined): Fence {
+  const isNewer = (other?.operator?.revision ?? 0) > (fence.operator?.revision ?? 0);
+  if (!isNewer || other?.operator === undefined || fence.kind === "registration") return fence;
+  return { ...fence, operator: other.operator };
 }
 
 function fenceKey(service: ServiceKey, id: InstanceId, registration: RegistrationId): string {

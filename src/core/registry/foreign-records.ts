@@ -87,27 +87,31 @@ export function endForeign(registry: Registry, fence: Fence, nowMs: number): boo
     return true;
   }
   registry.fences.add(fence, nowMs);
-  learnDecision(registry, fence);
   return false;
 }
 
-/** What operators decided of an attachment that is over holds for the next one, too. */
-export function learnDecision(registry: Registry, fence: Fence): void {
+/**
+ * What operators decided of an attachment that is over holds for the next one, too.
+ * @returns the registration of which that was not known
+ */
+export function learnDecision(registry: Registry, fence: Fence): InstanceRecord | undefined {
   const { serviceKey, instanceId, registrationId, operator } = fence;
   const record = registry.find({ service: serviceKey, instanceId, registrationId });
-  if (record === undefined || operator === undefined) return;
+  if (record === undefined || operator === undefined) return undefined;
   const { revision: operatorRevision, isDraining } = operator;
-  learnOperator(registry, record, { operatorRevision, isDraining });
+  const isNews = learnOperator(registry, record, { operatorRevision, isDraining });
+  return isNews ? record : undefined;
 }
 
 function learnOperator(
   registry: Registry,
   record: InstanceRecord,
   told: { readonly operatorRevision: number; readonly isDraining: boolean },
-): void {
+): boolean {
   const { operatorRevision, isDraining } = told;
-  if (operatorRevision <= record.operatorRevision) return;
+  if (operatorRevision <= record.operatorRevision) return false;
   registry.setOwnersPart(record, { operatorRevision, isDraining, isSuspect: record.isSuspect });
+  return true;
 }
 
 function recordOf(registry: Registry, owner: RecordLeases, foreign: ForeignRecord) {

@@ -27,7 +27,7 @@ export class OriginLog {
   limits: BatchLimits;
   /** Entry of sequence s at s modulo `LOG_ENTRIES`. */
   readonly #ring: ReplicatedEntry[] = [];
-  /** In order of appending; records by key, removals by key and registration. */
+  /** In order of appending; records by key, removals by all that they say. */
   readonly #pending = new Map<string, ReplicatedEntry>();
   #seq = 0;
 
@@ -56,8 +56,8 @@ export class OriginLog {
     if (untold?.kind === "record" && isFencedBy(untold.record, entry.fence)) {
       this.#pending.delete(entry.key);
     }
-    const { registrationId, kind } = entry.fence;
-    const fenceKey = `${entry.key}/${registrationId}/${kind}`;
+    const { registrationId, kind, generation, reason } = entry.fence;
+    const fenceKey = `${entry.key}/${registrationId}/${kind}/${generation}/${reason}`;
     this.#pending.delete(fenceKey);
     this.#pending.set(fenceKey, entry);
   }

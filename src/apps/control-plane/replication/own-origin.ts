@@ -11,6 +11,9 @@ import { OriginLog } from "../../../core/replication/origin-log.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { Coalescer } from "../coalescer.ts";
 
+/** Before any. */
+const NO_GENERATION = 0;
+
 /** Whichever was ours of that generation. */
 const EVERY_ADOPTION = Number.MAX_SAFE_INTEGER;
 
@@ -44,6 +47,11 @@ export class OwnOrigin {
 
   ended(fence: Fence): void {
     this.#log.append(removalEntry(fence));
+  }
+
+  /** What operators decided of a registration, which its owner has not heard of: it ends nothing. */
+  decided(record: InstanceRecord, hlc: number): void {
+    this.handedOver(record, NO_GENERATION, hlc);
   }
 
   /** Its client attached elsewhere: what was attached here is over, and the process is not. */

@@ -35,6 +35,8 @@ const HEARD_WITHIN_MS = 2_000;
 export interface PeerListener {
   /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
   vacated(key: string): void;
+  /** Of this one, perhaps, its owner has not heard what operators decided. */
+  decided(record: InstanceRecord): void;
   /** It says that something is over: others may still hold it. */
   ended(fence: Fence): void;
   /** A new life of the peer is here. @param orphans what the former one owned, and this one says nothing of */
@@ -198,8 +200,14 @@ export class PeerOrigin {
       return;
     }
     this.#quarantined.delete(key);
-    if (applyForeign(this.#registry, this.#owned, record, by) !== "fenced") return;
+    const outcome = applyForeign(this.#registry, this.#owned, record, by);
     const { registrationId } = record.instance;
+    if (outcome === "applied") {
+      const served = this.#registry.find({ service: serviceKey, instanceId, registrationId });
+      const isBehind = served && served.operatorRevision > record.operatorRevision;
+      if (isBehind) this.#listener.decided(served);
+    }
+    if (outcome !== "fenced") return;
     const fence = this.#registry.fences.find(serviceKey, instanceId, registrationId);
     if (fence !== undefined) this.#contradictions.note(key, fence, by.nowMs);
   }
@@ -214,13 +222,12 @@ export class PeerOrigin {
 
   /** Whose client went elsewhere is served until the word from there has come. */
   #end(fence: Fence, nowMs: number): void {
-    if (isHandOver(fence)) {
-      learnDecision(this.#registry, fence);
-      return;
-    }
+    const learned = learnDecision(this.#registry, fence);
+    if (learned?.isOwn === false) this.#listener.decided(learned);
+    if (isHandOver(fence)) return;
     const hasLeft = endForeign(this.#registry, fence, nowMs);
     this.#listener.ended(fence);
-    if (hasLeft) this.#listener.vacated(`${fence.serviceKey}/${fence.instanceId}`);
+    if (hasLeft) this.#listener.vacated(removalEntry(fence).key);
   }
 }
 

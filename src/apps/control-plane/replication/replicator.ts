@@ -128,12 +128,16 @@ export class Replicator {
 
   ended(fence: Fence): void {
     this.own.ended(fence);
-    for (const peer of this.peers.values()) peer.contradict(fence);
+    this.#contradict(fence);
     this.#vacated.add(`${fence.serviceKey}/${fence.instanceId}`);
   }
 
   handedOver(record: InstanceRecord, formerGeneration: number): void {
     this.own.handedOver(record, formerGeneration, this.#options.registry.hlc);
+  }
+
+  #contradict(fence: Fence): void {
+    for (const peer of this.peers.values()) peer.contradict(fence);
   }
 
   /** Tells the others of what was written since the last call; who was outranked by the gone has his turn. */
@@ -226,28 +230,25 @@ export class Replicator {
       const copy = this.peers.get(origin.replicaId)?.copy;
       return copy?.set && { origin: copy.origin, seq: copy.seq, set: copy.set, fences };
     }
-    const { log } = this.own;
-    return {
-      ...{ origin: log.origin, seq: log.seq, set: log.set, fences },
-      since: (fromSeq) => log.since(fromSeq),
-    };
+    const { origin: self, seq, set } = this.own.log;
+    return { origin: self, seq, set, fences, since: (from) => this.own.log.since(from) };
   }
 
   #peer(replicaId: string): PeerOrigin | undefined {
     const known = this.peers.get(replicaId);
     if (known !== undefined || this.peers.size >= MAX_PEERS) return known;
     const { registry, clusterClock, random, publish, origin } = this.#options;
-    const vacated = (key: string) => void this.#vacated.add(key);
-    const succeeded = (orphans: readonly InstanceRecord[]) =>
-      this.#options.succeeded(replicaId, orphans);
-    const ended = (fence: Fence) => {
-      for (const other of this.peers.values()) other.contradict(fence);
-    };
     const peer = new PeerOrigin(
       replicaId,
       registry,
       clusterClock,
-      { vacated, succeeded, changed: publish, ended },
+      {
+        vacated: (key) => void this.#vacated.add(key),
+        succeeded: (orphans) => this.#options.succeeded(replicaId, orphans),
+        decided: (record) => this.own.decided(record, registry.hlc),
+        ended: (fence) => this.#contradict(fence),
+        changed: publish,
+      },
       {
         ...{ requester: origin.replicaId, random, slots: this.pulls.slots },
         serverOf: (wanted, attempt) => this.pulls.serverOf(wanted, attempt),
