@@ -25,8 +25,8 @@ interface ClusterParts {
   readonly flags: () => MemberFlags;
   readonly isSynced: () => boolean;
   readonly identity: () => ReplicaIdentity;
-  /** Nobody's instances; without it there are none. */
-  readonly orphans?: () => OrphanCounts;
+  /** `undefined` where nobody cares for them. */
+  readonly orphans: () => OrphanCounts | undefined;
 }
 
 /** What operators see of the cluster, read from those that keep it. */
@@ -56,7 +56,7 @@ export class ClusterViews implements ClusterView {
   }
 
   get orphans(): OrphanCounts {
-    return this.#parts.orphans?.() ?? { orphans: 0, unowned: 0 };
+    return this.#parts.orphans() ?? { orphans: 0, unowned: 0 };
   }
 
   members(): readonly ClusterMember[] {

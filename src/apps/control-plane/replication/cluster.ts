@@ -131,6 +131,7 @@ export class Cluster {
       members: () => this.list(),
       isSynced: () => this.isSynced,
       identity: () => this.members.membership.identity(clock.nowMs()),
+      orphans: () => this.#orphans?.counts,
     });
     this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen));
     replica.useReplication(this.replicator);
