@@ -44,7 +44,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/** One message, valid during the call of the listener. */
+/** One message: its payload is valid during the call of the listener, its reply may come later. */
 export interface BusMessage {
   readonly subject: string;
   /** A view of a larger buffer: copy what is kept. */

@@ -2739,7 +2739,10 @@ export const RegistryServiceService = {
     responseSerialize: (value: RegisterResponse): Buffer => Buffer.from(RegisterResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RegisterResponse => RegisterResponse.decode(value),
   },
-  /** Keeps up to 1,000 leases alive. Each lease has its own result. */
+  /**
+   * Keeps up to 1,000 leases alive, at any replica. Each lease has its own result.
+   * Errors: UNAVAILABLE/NOT_SYNCED while a replica has not heard everything and cannot know one of them.
+   */
   renew: {
     path: "/weir.v1.RegistryService/Renew" as const,
     requestStream: false as const,
@@ -2764,7 +2767,7 @@ export const RegistryServiceService = {
   },
   /**
    * Takes an instance out of new requests and answers when no agent can send it another one and none has anything in
-   * flight there: then the process may be killed.
+   * flight there: then the process may be killed. Any replica can be asked; it waits for the agents of all.
    */
   drain: {
     path: "/weir.v1.RegistryService/Drain" as const,
@@ -2826,7 +2829,10 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
    * RESOURCE_EXHAUSTED says which limit was reached.
    */
   register: handleUnaryCall<RegisterRequest, RegisterResponse>;
-  /** Keeps up to 1,000 leases alive. Each lease has its own result. */
+  /**
+   * Keeps up to 1,000 leases alive, at any replica. Each lease has its own result.
+   * Errors: UNAVAILABLE/NOT_SYNCED while a replica has not heard everything and cannot know one of them.
+   */
   renew: handleUnaryCall<RenewRequest, RenewResponse>;
   /**
    * Removes an instance at once, on every agent.
@@ -2835,7 +2841,7 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   deregister: handleUnaryCall<DeregisterRequest, DeregisterResponse>;
   /**
    * Takes an instance out of new requests and answers when no agent can send it another one and none has anything in
-   * flight there: then the process may be killed.
+   * flight there: then the process may be killed. Any replica can be asked; it waits for the agents of all.
    */
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
   /** Takes a drain back. */
@@ -2869,7 +2875,10 @@ export interface RegistryServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RegisterResponse) => void,
   ): ClientUnaryCall;
-  /** Keeps up to 1,000 leases alive. Each lease has its own result. */
+  /**
+   * Keeps up to 1,000 leases alive, at any replica. Each lease has its own result.
+   * Errors: UNAVAILABLE/NOT_SYNCED while a replica has not heard everything and cannot know one of them.
+   */
   renew(
     request: RenewRequest,
     callback: (error: ServiceError | null, response: RenewResponse) => void,
@@ -2906,7 +2915,7 @@ export interface RegistryServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Takes an instance out of new requests and answers when no agent can send it another one and none has anything in
-   * flight there: then the process may be killed.
+   * flight there: then the process may be killed. Any replica can be asked; it waits for the agents of all.
    */
   drain(
     request: DrainRequest,
