@@ -9,6 +9,10 @@ export interface SnapshotRecord {
   readonly firstRegisteredHlc: number;
   readonly operatorRevision: number;
   readonly isDraining: boolean;
+  /** How often replicas took it over; 0 when left out. */
+  readonly adoption?: number;
+  /** It was taken over, and no client had claimed it. */
+  readonly isUnowned?: true;
 }
 
 /** What a snapshot says of the replica that wrote it. */

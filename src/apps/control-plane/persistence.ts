@@ -1,5 +1,5 @@
 import { type RegistrationId, serviceKey } from "../../core/model/names.ts";
-import type { Fence } from "../../core/registry/fences.ts";
+import { type Fence, isCovered } from "../../core/registry/fences.ts";
 import { LeaseGroup } from "../../core/registry/lease.ts";
 import { InstanceRecord, type RecordLeases } from "../../core/registry/record.ts";
 import type { Registry } from "../../core/registry/registry.ts";
@@ -40,6 +40,7 @@ export function longestLeaseMs(loaded: LoadedState): number {
  * Puts the last run's instances back. Their leases run until the replica has settled, so
  * that a client has as long to come back as an agent has to be heard.
  *
+ * @param asksUnowned whether somebody asks about those that no client had claimed: else their leases run, too
  * @returns how many came back.
  */
 export function restore(
@@ -47,6 +48,7 @@ export function restore(
   loaded: LoadedState,
   nowMs: number,
   settlesAtMs: number,
+  asksUnowned = false,
 ): number {
   const { header } = loaded;
   if (header !== undefined) registry.advanceHlc(header.hlc);
@@ -60,11 +62,20 @@ export function restore(
   for (const saved of loaded.records) {
     const { id, registrationId, leaseMs, namespace, service } = saved.instance;
     const fence = registry.fences.find(serviceKey(namespace, service), id, registrationId);
-    if (fence?.kind === "registration") continue;
+    const { generation } = saved.instance;
+    const attachment = { registrationId, generation, adoption: saved.adoption ?? 0 };
+    if (fence !== undefined && isCovered(attachment, fence)) continue;
+    const drain = journal.drains.get(registrationId);
+    if (saved.isUnowned === true && asksUnowned) {
+      const record = recordOf(registry, saved, drain, registry.unowned.group);
+      registry.insert(record);
+      registry.suspect(record, nowMs);
+      continue;
+    }
     const group =
       groups.get(leaseMs) ?? new LeaseGroup<InstanceRecord>(leaseMs, "", settlesAtMs - leaseMs);
     groups.set(leaseMs, group);
-    registry.insert(recordOf(registry, saved, journal.drains.get(registrationId), group));
+    registry.insert(recordOf(registry, saved, drain, group));
   }
   for (const group of groups.values()) registry.leases.add(group);
   return registry.instanceCount;
@@ -100,6 +111,7 @@ function recordOf(
     isDraining: isNewer ? drain.kind === "drain" : saved.isDraining,
   });
   record.defaults = saved.defaults;
+  record.adoption = saved.adoption ?? 0;
   return record;
 }
 
@@ -187,6 +199,8 @@ function* snapshotRecords(registry: Registry): Iterable<SnapshotRecord> {
         firstRegisteredHlc: record.firstRegisteredHlc,
         operatorRevision: record.operatorRevision,
         isDraining: record.isDraining,
+        ...(record.adoption > 0 && { adoption: record.adoption }),
+        ...(registry.unowned.has(record) && { isUnowned: true }),
       };
     }
   }

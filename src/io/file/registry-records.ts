@@ -15,7 +15,8 @@ import {
  *     'h' header as JSON, without fences; always the first entry
  *     'f' one fence as JSON
  *     'r' hlc, operator revision, draining as varints; then, each with its length, the
- *         protobufs weir.v1.ServiceDefaults (empty when there are none) and weir.v1.Instance
+ *         protobufs weir.v1.ServiceDefaults (empty when there are none) and weir.v1.Instance; then,
+ *         if it was taken over from another replica, how often, and whether nobody had claimed it
  *     'e' how many entries came before it, as JSON; always the last entry
  */
 const HEADER = 0x68;
@@ -56,14 +57,16 @@ function writeJson(slice: BinaryWriter, kind: number, value: unknown): void {
 
 function encodeRecord(record: SnapshotRecord): Uint8Array {
   const { instance, defaults, firstRegisteredHlc, operatorRevision, isDraining } = record;
-  return new BinaryWriter()
+  const { adoption = 0, isUnowned = false } = record;
+  const writer = new BinaryWriter()
     .raw(Uint8Array.of(RECORD))
     .uint64(firstRegisteredHlc)
     .uint64(operatorRevision)
     .bool(isDraining)
     .bytes(encodeDefaults(defaults))
-    .bytes(encodeInstance(instance))
-    .finish();
+    .bytes(encodeInstance(instance));
+  if (adoption > 0) writer.uint64(adoption).bool(isUnowned);
+  return writer.finish();
 }
 
 export interface DecodedSnapshot {
@@ -101,5 +104,12 @@ function decodeRecord(entry: Uint8Array): SnapshotRecord {
   const defaults = decodeDefaults(reader.bytes());
   const instance = decodeInstance(reader.bytes());
   const record = { instance, firstRegisteredHlc, operatorRevision, isDraining };
-  return defaults === undefined ? record : { ...record, defaults };
+  const adoption = reader.pos < reader.len ? Number(reader.uint64()) : 0;
+  const isUnowned = reader.pos < reader.len && reader.bool();
+  return {
+    ...record,
+    ...(defaults !== undefined && { defaults }),
+    ...(adoption > 0 && { adoption }),
+    ...(isUnowned && { isUnowned }),
+  };
 }

@@ -61,6 +61,7 @@ function record(number: number): SnapshotRecord {
     operatorRevision: 0,
     isDraining: false,
   };
+  if (number % 10 === 0) return { ...plain, adoption: 2, isUnowned: true };
   if (number % 2 === 0) return plain;
   const metadata = new Map([["version", "v1"]]);
   const instance = { ...plain.instance, metadata, weight: 0 };
