@@ -2,7 +2,9 @@ import type { Random } from "../core/model/random.ts";
 import { ClusterSubjects } from "../core/replication/subjects.ts";
 import type { ClientCertificates } from "../ports/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { LeaseCell } from "../ports/leadership.ts";
 import type { Log } from "../ports/log.ts";
+import { natsLeaseCell } from "./nats/lease-cell.ts";
 import { NatsBus } from "./nats/nats-bus.ts";
 import type { NatsDialOptions } from "./nats/nats-dial.ts";
 import type { PolicyKvOptions } from "./nats/policy-kv.ts";
@@ -31,6 +33,8 @@ export interface ClusterBus {
   readonly subjects: ClusterSubjects;
   /** Where the cluster's policies are: over a connection of their own. */
   readonly policies: Omit<PolicyKvOptions, "lastGood" | "log" | "clock">;
+  /** Who leads: over a connection of its own. */
+  readonly leaseCell: LeaseCell;
 }
 
 /**
@@ -57,15 +61,17 @@ export function openClusterBus(
     clock,
     random,
   };
-  const copies = settings.nats.length >= SERVERS_FOR_QUORUM ? 3 : 1;
+  const replicas = settings.policyCopies ?? (settings.nats.length >= SERVERS_FOR_QUORUM ? 3 : 1);
   return {
     bus: new NatsBus({ ...options, log }),
     subjects,
-    policies: {
+    policies: { ...options, bucket: `weir-${settings.cluster}-policies`, replicas },
+    leaseCell: natsLeaseCell({
       ...options,
-      bucket: `weir-${settings.cluster}-policies`,
-      replicas: settings.policyCopies ?? copies,
-    },
+      bucket: `weir-${settings.cluster}-leader`,
+      job: "policies",
+      replicas,
+    }),
   };
 }
 

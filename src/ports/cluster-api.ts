@@ -18,6 +18,8 @@ export interface ClusterSummary {
   readonly orphanCount: number;
   /** Those that the replica that answered has taken over, and whose clients have not come back. */
   readonly unownedCount: number;
+  /** The replica that does what only one may do; `""` when none is known. */
+  readonly leader: string;
 }
 
 export interface MemberSummary {

@@ -16,6 +16,8 @@ export interface ClusterView {
   /** Messages that were no messages of ours. */
   readonly garbageCount: number;
   readonly identity: ReplicaIdentity;
+  /** The replica that does what only one may do; `""` when none is known. */
+  readonly leader: string;
   readonly orphans: OrphanCounts;
 }
 

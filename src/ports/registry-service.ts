@@ -149,6 +149,8 @@ export interface ClusterStatus {
   readonly garbageCount: number;
   readonly identity: ReplicaIdentity;
   readonly orphans: OrphanCounts;
+  /** The replica that does what only one may do; `""` when none is known. */
+  readonly leader: string;
 }
 
 /** What operators ask. */

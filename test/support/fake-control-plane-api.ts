@@ -27,6 +27,7 @@ export const ALONE: ClusterSummary = {
   identity: "sole",
   orphanCount: 0,
   unownedCount: 0,
+  leader: "",
 };
 
 /** Answers what a test sets, and notes what it was asked. */

@@ -1,3 +1,4 @@
+import type { ClusterOptions } from "../../src/apps/control-plane/replication/cluster.ts";
 import type { ControlPlane } from "../../src/apps/control-plane/start.ts";
 import { ClusterSubjects } from "../../src/core/replication/subjects.ts";
 import { ReplicationWire } from "../../src/io/wire/replication.ts";
@@ -12,16 +13,18 @@ export class ReplicaPair {
   readonly network = new FakeBusNetwork({ clock: this.clock, random: seededRandom(1) });
 
   start(replicaId: string): ControlPlane {
-    return aControlPlane(this.clock, {
-      replicaId,
-      cluster: {
-        bus: this.network.join(replicaId),
-        codec: new ReplicationWire("test"),
-        subjects: new ClusterSubjects("test"),
-        address: `${replicaId}:7400`,
-        random: seededRandom(2),
-      },
-    });
+    return aControlPlane(this.clock, { replicaId, cluster: this.join(replicaId) });
+  }
+
+  /** What a replica needs to speak to the others. */
+  join(replicaId: string): ClusterOptions {
+    return {
+      bus: this.network.join(replicaId),
+      codec: new ReplicationWire("test"),
+      subjects: new ClusterSubjects("test"),
+      address: `${replicaId}:7400`,
+      random: seededRandom(2),
+    };
   }
 
   /** Lets time pass in steps that messages can follow. */

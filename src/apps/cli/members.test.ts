@@ -36,6 +36,7 @@ test("each replica in a line, with itself first, then the bus", async () => {
   expect(await cli.run("members")).toBe(0);
   const [, one, two, three, ...rest] = lines();
   expect(one?.slice(0, 2)).toEqual(["one (self)", "ALIVE"]);
+  expect(one?.at(-1)).toBe("leader");
   expect(two?.join("|")).toBe("two|ALIVE|7|40|0|agrees|+3ms|12|400ms ago|10.0.0.2:7400|1.0.0|-");
   expect(three?.slice(1, 6)).toEqual(["SUSPECT", "7", "40", "3", "behind"]);
   expect(rest.flat()).toEqual([
@@ -80,6 +81,7 @@ test("programs get the same fields", async () => {
     ],
     bus: { isConnected: true, rttMs: 0.4 },
     isSynced: true,
+    leader: "one",
   });
 });
 

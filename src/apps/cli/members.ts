@@ -6,7 +6,12 @@ import { formatDuration } from "./duration.ts";
 import { counted, printJson } from "./output.ts";
 import { type Column, printable, table } from "./table.ts";
 
-const COLUMNS: readonly Column<MemberSummary>[] = [
+/** A member, and whether it leads. */
+interface Row extends MemberSummary {
+  readonly isLeader: boolean;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
   { title: "MEMBER", text: ({ id, isSelf }) => (isSelf ? `${id} (self)` : id) },
   { title: "STATE", text: ({ state }) => state.toUpperCase() },
   { title: "EPOCH", text: ({ epoch }) => String(epoch), isFigure: true },
@@ -40,7 +45,11 @@ export function addMembers(program: Command, context: CliContext): void {
       else if (cluster.members.length === 0) {
         terminal.say("alone: started without --nats");
       } else {
-        terminal.out(table(COLUMNS, cluster.members, terminal.hasColours));
+        const rows = cluster.members.map((one) => ({
+          ...one,
+          isLeader: one.id === cluster.leader,
+        }));
+        terminal.out(table(COLUMNS, rows, terminal.hasColours));
         for (const line of linesOf(cluster)) terminal.out(`${printable(line)}\n`);
       }
     });
@@ -50,10 +59,10 @@ function signed(ms: number): string {
   return `${ms > 0 ? "+" : ""}${formatDuration(ms)}`;
 }
 
-function notesOf(member: MemberSummary): string[] {
+function notesOf(member: Row): string[] {
   const { isSettled, isIsolated, isLeaving, isPulling, quarantinedCount, state } = member;
   if (state === "dead" || state === "left") return [];
-  const notes: string[] = [];
+  const notes = member.isLeader ? ["leader"] : [];
   if (!isSettled) notes.push("not settled");
   if (isIsolated) notes.push("isolated");
   if (isLeaving) notes.push("leaving");

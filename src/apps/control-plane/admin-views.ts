@@ -129,10 +129,11 @@ export class AdminViews implements AdminService {
   cluster(): ClusterStatus | undefined {
     const { clock, cluster } = this.#parts;
     if (cluster === undefined) return undefined;
-    const { name, bus, isSynced, garbageCount, identity, orphans } = cluster;
+    const { name, bus, isSynced, garbageCount, identity, orphans, leader } = cluster;
     const busForMs = clock.nowMs() - bus.sinceMs;
     const members = cluster.members();
-    return { name, members, bus, busForMs, isSynced, garbageCount, identity, orphans };
+    const seen = { name, members, bus, isSynced, garbageCount, identity, orphans, leader };
+    return { ...seen, busForMs };
   }
 
   /** Agents whose stream broke a moment ago, and who are not back. */

@@ -26,6 +26,12 @@ export function clusterMetrics(text: MetricsText, cluster: ClusterStatus): void 
     "Instances that were taken over and whose clients have not come back.",
     one(unowned),
   );
+  const isLeader = cluster.members.some(({ isSelf, id }) => isSelf && id === cluster.leader);
+  text.gauge(
+    "weir_cluster_leader",
+    "1 while this replica does what only one may do.",
+    one(isLeader ? 1 : 0),
+  );
   peers(text, live);
   copies(text, others);
   bus(text, cluster);

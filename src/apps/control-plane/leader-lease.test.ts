@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { quietLog } from "../../../test/support/control-plane.ts";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { FakeLog } from "../../../test/support/fake-streams.ts";
 import { TermGate } from "../../core/leadership/term-gate.ts";
 import type { LeaseCell } from "../../ports/leadership.ts";
 import { LeaderLease } from "./leader-lease.ts";
@@ -41,6 +41,7 @@ class FakeCell {
 /** A replica with a clock of its own, which stands still while it is frozen. */
 class Replica {
   readonly clock = new FakeClock();
+  readonly log = new FakeLog();
   readonly reach = { isCut: false };
   readonly lease: LeaderLease;
   isFrozen = false;
@@ -51,7 +52,7 @@ class Replica {
       replicaId,
       cell: own,
       clock: this.clock,
-      log: quietLog,
+      log: this.log,
       ttlMs: TTL_MS,
     });
   }
@@ -141,4 +142,27 @@ test("who leaves gives the lease back at once", async () => {
   await pass(TTL_MS / 3);
   expect(b.lease.term()).toBeGreaterThan(1);
   expect(a.lease.term()).toBeUndefined();
+});
+
+test("who leads is told by all, and by nobody who has not heard of it for a term", async () => {
+  expect(a.lease.leader).toBe("");
+  await pass(10_000);
+  expect([a.lease.leader, b.lease.leader]).toEqual(["a", "a"]);
+  cell.isAway = true;
+  await pass(TTL_MS + 5_000);
+  expect([a.lease.leader, b.lease.leader]).toEqual(["", ""]);
+});
+
+test("a lease that does not answer for long is said once, and again after it was well", async () => {
+  await pass(10_000);
+  a.reach.isCut = true;
+  await pass(3 * TTL_MS);
+  expect(a.log.lines).toHaveLength(1);
+  await pass(20 * TTL_MS);
+  expect(a.log.saying("so nobody does")).toHaveLength(1);
+  a.reach.isCut = false;
+  await pass(TTL_MS);
+  a.reach.isCut = true;
+  await pass(6 * TTL_MS);
+  expect(a.log.saying("so nobody does")).toHaveLength(2);
 });

@@ -11,6 +11,9 @@ const RENEWALS_PER_TTL = 3;
 /** Clocks of two machines run apart by much less within a term. */
 const DRIFT_SHARE = 0.1;
 
+/** Elections of NATS take seconds; so many terms without an answer are worth a line. */
+const SILENT_TERMS = 4;
+
 export interface LeaderLeaseOptions {
   readonly replicaId: string;
   readonly cell: LeaseCell;
@@ -35,7 +38,12 @@ interface Seen {
 export class LeaderLease implements Leadership {
   readonly #options: LeaderLeaseOptions;
   readonly #ttlMs: number;
+  /** Who held the lease when it was read last. */
   #leader = "";
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  /** Since the cell does not answer; `undefined` while it does. */
+  #silentSinceMs: number | undefined;
+  #isSilenceSaid = false;
   #seen: Seen | undefined;
   #term = 0;
   #ownRevision = 0;
@@ -49,8 +57,12 @@ export class LeaderLease implements Leadership {
     this.#again();
   }
 
+  /** What was read a term ago says nothing of now. */
   get leader(): string {
-    return this.#leader;
+    const { clock, replicaId } = this.#options;
+    if (this.term() !== undefined) return replicaId;
+    const isRecent = clock.nowMs() - this.#readAtMs < this.#ttlMs;
+    return isRecent && this.#leader !== replicaId ? this.#leader : "";
   }
 
   term(): number | undefined {
@@ -76,15 +88,34 @@ export class LeaderLease implements Leadership {
   }
 
   #again(): void {
-    const { clock, log } = this.#options;
     const step = (): void => {
       this.#step()
-        .catch((error: unknown) => log.debug({ err: error }, "the leader's lease did not answer"))
+        .then(
+          () => this.#answered(),
+          (error: unknown) => this.#unanswered(error),
+        )
         .finally(() => {
           if (!this.#isClosed) this.#again();
         });
     };
-    this.#cancel = clock.after(this.#ttlMs / RENEWALS_PER_TTL, step);
+    this.#cancel = this.#options.clock.after(this.#ttlMs / RENEWALS_PER_TTL, step);
+  }
+
+  #answered(): void {
+    this.#silentSinceMs = undefined;
+    this.#isSilenceSaid = false;
+  }
+
+  #unanswered(error: unknown): void {
+    const { clock, log } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#silentSinceMs ??= nowMs;
+    if (this.#isSilenceSaid || nowMs - this.#silentSinceMs < SILENT_TERMS * this.#ttlMs) return;
+    this.#isSilenceSaid = true;
+    log.warn(
+      { err: error },
+      "NATS does not say who leads, so nobody does: histories of policies that are over stay",
+    );
   }
 
   /** One look at the cell, and at most one write. */
@@ -99,6 +130,7 @@ export class LeaderLease implements Leadership {
     const revision = found?.revision ?? 0;
     const holder = found?.value ?? "";
     this.#leader = holder;
+    this.#readAtMs = clock.nowMs();
     if (this.#seen?.revision !== revision) this.#seen = { revision, sinceMs: clock.nowMs() };
     const isFree = holder === "" || holder === replicaId;
     if (!isFree && startedMs - this.#seen.sinceMs < this.#ttlMs) return;
@@ -115,7 +147,6 @@ export class LeaderLease implements Leadership {
   #took(revision: number | undefined, startedMs: number): void {
     if (revision === undefined || this.#isClosed) return;
     this.#term = revision;
-    this.#leader = this.#options.replicaId;
     this.#hold(revision, startedMs);
     this.#options.log.info({ term: revision }, "this replica leads from now on");
   }

@@ -17,6 +17,7 @@ import { updateEncoder } from "../../io/wire/update-encoder.ts";
 import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
+import { LeaderLease } from "./leader-lease.ts";
 import { startControlPlane } from "./start.ts";
 
 export interface RunningServer {
@@ -83,8 +84,9 @@ function startPlane(
   const cluster = clusterOf(config, log);
   const policies = { stateDir, clock: systemClock, log };
   const address = advertise ?? "";
+  const around = { replicaId, clock: systemClock, log };
   const plane = startControlPlane({
-    ...{ replicaId, softwareVersion, clock: systemClock, log, store, host },
+    ...{ ...around, softwareVersion, store, host },
     policies: openPolicies(cluster ? { ...policies, cluster: cluster.policies } : policies),
     encoder: updateEncoder,
     settleAfterMs: settleAfter,
@@ -97,6 +99,7 @@ function startPlane(
         address,
         random: Math.random,
         prober: tcpProber,
+        leadership: new LeaderLease({ ...around, cell: cluster.leaseCell }),
       },
     }),
   });

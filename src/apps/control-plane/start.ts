@@ -18,6 +18,7 @@ import type { UpdateEncoder } from "../../ports/update-encoder.ts";
 import { AdminViews } from "./admin-views.ts";
 import { DiscoveryHub } from "./discovery-hub.ts";
 import { DrainWaits } from "./drain-waits.ts";
+import { startLeaderWork } from "./leader-work.ts";
 import { LeaseReaper } from "./lease-reaper.ts";
 import { longestLeaseMs, nextEpoch, restore, SnapshotKeeper } from "./persistence.ts";
 import { Policies } from "./policies.ts";
@@ -111,11 +112,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const snapshots = new SnapshotKeeper({ clock, log, store, ...kept });
   const reaper = new LeaseReaper(clock, log, replica, guard);
   cluster?.start();
-  const cancelSettle = settleWhen(
-    { hub, clock, log },
-    settlesAtMs - startedAtMs,
-    () => cluster?.isSynced ?? true,
-  );
+  const endLeaderWork = startLeaderWork({ ...options, clock: shared });
+  const isSynced = (): boolean => cluster?.isSynced ?? true;
+  const cancelSettle = settleWhen({ hub, clock, log }, settlesAtMs - startedAtMs, isSynced);
   const admin = new AdminViews({
     ...{ clock, replica, hub, watches, guard, startedAtMs, policies, cluster: cluster?.view },
     host: options.host,
@@ -127,9 +126,10 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     isDraining = true;
     cancelSettle();
     reaper.stop();
+    const termEnded = endLeaderWork();
     await sendAway(clock, replica, watches, () => cluster?.stop(true));
     await snapshots.stop();
-    await policies.close();
+    await Promise.all([termEnded, policies.close()]);
     await store.close();
   });
   return {

@@ -22,6 +22,7 @@ export function clusterSummary(response: ListMembersResponse): ClusterSummary {
     identity: IDENTITIES[response.identity] ?? "sole",
     orphanCount: response.orphanCount,
     unownedCount: response.unownedCount,
+    leader: response.leader,
   };
 }
 

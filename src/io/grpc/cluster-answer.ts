@@ -18,8 +18,8 @@ import { msToDuration } from "../wire/duration.ts";
 export function clusterToWire(cluster: ClusterStatus | undefined): ListMembersResponse {
   if (cluster === undefined) {
     const identity = ReplicaIdentity.REPLICA_IDENTITY_SOLE;
-    const counts = { garbageCount: 0n, orphanCount: 0, unownedCount: 0 };
-    return { cluster: "", members: [], bus: undefined, synced: true, ...counts, identity };
+    const none = { garbageCount: 0n, orphanCount: 0, unownedCount: 0, leader: "" };
+    return { cluster: "", members: [], bus: undefined, synced: true, ...none, identity };
   }
   return {
     cluster: cluster.name,
@@ -30,6 +30,7 @@ export function clusterToWire(cluster: ClusterStatus | undefined): ListMembersRe
     identity: IDENTITIES[cluster.identity],
     orphanCount: cluster.orphans.orphans,
     unownedCount: cluster.orphans.unowned,
+    leader: cluster.leader,
   };
 }
 

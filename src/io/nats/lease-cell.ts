@@ -27,6 +27,7 @@ export interface LeaseCellOptions extends NatsDialOptions {
 export function natsLeaseCell(options: LeaseCellOptions): LeaseCell {
   const { clock, random, job } = options;
   let kv: KV | undefined;
+  let problem = "there is no connection to NATS yet";
   const link = new NatsLink({
     servers: parseServers(options),
     dial: (server) => dialNats(server, options),
@@ -41,18 +42,23 @@ export function natsLeaseCell(options: LeaseCellOptions): LeaseCell {
           "asking",
         );
       },
-      lost() {
+      lost(_connection, { message }) {
         kv = undefined;
+        problem = message;
       },
-      // Who leads finds out by not being answered, which counts whatever the reason is.
       replaced: () => undefined,
-      problem: () => undefined,
-      denied: () => undefined,
+      // Whoever asks is told: what counts is not to be answered, whatever the reason is.
+      problem({ message }) {
+        problem = message;
+      },
+      denied(operation, subject) {
+        problem = `NATS forbids to ${operation} ${subject}`;
+      },
     },
   });
   link.start();
   const ask = <T>(question: (bucket: KV) => Promise<T>): Promise<T> => {
-    if (kv === undefined) return Promise.reject(new Error("there is no connection to NATS"));
+    if (kv === undefined) return Promise.reject(new Error(problem));
     return withinTime(question(kv), 2 * ANSWER_WITHIN_MS, clock, "the lease");
   };
   return {

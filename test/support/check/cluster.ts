@@ -57,6 +57,7 @@ export function aCluster(of: Partial<ClusterSummary> = {}): ClusterSummary {
     identity: "sole",
     orphanCount: 0,
     unownedCount: 0,
+    leader: "one",
     ...of,
   };
 }

@@ -26,6 +26,11 @@ function troubledBy(kind: PolicyProblemKind, fix: string): Rule["find"] {
   );
 }
 
+/** Who leads the replicas is kept beside their policies. */
+function leaderOf(policiesBucket: string): string {
+  return policiesBucket.replace(/-policies$/, "-leader");
+}
+
 export const POLICY_STORE_RULES: readonly Rule[] = [
   {
     id: "jetstream-off",
@@ -66,7 +71,7 @@ export const POLICY_STORE_RULES: readonly Rule[] = [
       onlyIf(problem !== "" && problemKind === "forbidden", () => ({
         subject: `policies in ${where}`,
         what: sentence(problem),
-        fix: `permissions { publish: { allow: ["$JS.API.>", "$KV.${where}.>", "$JS.ACK.KV_${where}.>"] } }    # beside weir.CLUSTER.>, of that user in nats-server.conf; then: nats-server --signal reload`,
+        fix: `permissions { publish: { allow: ["$JS.API.>", "$KV.${where}.>", "$KV.${leaderOf(where)}.>", "$JS.ACK.KV_${where}.>"] } }    # beside weir.CLUSTER.>, of that user in nats-server.conf; then: nats-server --signal reload`,
       })),
     ),
   },

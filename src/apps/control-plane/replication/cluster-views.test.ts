@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { aControlPlane, anInput } from "../../../../test/support/control-plane.ts";
 import { ReplicaPair } from "../../../../test/support/replica-pair.ts";
+import { serverMetrics } from "../metrics.ts";
 
 test("replicas see each other: who, how far, and whether they hold the same", async () => {
   const pair = new ReplicaPair();
@@ -35,6 +36,20 @@ test("who is silent is suspected, and whoever lost the bus is isolated", async (
   expect(states).toEqual(["one alive", "three suspect", "two alive"]);
   expect(three.admin.cluster()?.members[0]?.flags.isIsolated).toBe(true);
   expect(two.admin.cluster()?.members[0]?.flags.isIsolated).toBe(false);
+});
+
+test("who leads is told as it is known here", async () => {
+  const pair = new ReplicaPair();
+  const leadership = { leader: "one", term: () => 7, close: async () => undefined };
+  const led = aControlPlane(pair.clock, {
+    replicaId: "one",
+    cluster: { ...pair.join("one"), leadership },
+  });
+  const other = pair.start("two");
+  expect(led.admin.cluster()?.leader).toBe("one");
+  expect(other.admin.cluster()?.leader).toBe("");
+  expect(serverMetrics(led)).toContain("weir_cluster_leader 1");
+  expect(serverMetrics(other)).toContain("weir_cluster_leader 0");
 });
 
 test("a server without a cluster has none to show", () => {

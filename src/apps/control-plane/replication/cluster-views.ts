@@ -9,6 +9,7 @@ import type {
   OrphanCounts,
   ReplicaIdentity,
 } from "../../../ports/cluster-view.ts";
+import type { Leadership } from "../../../ports/leadership.ts";
 import type { PeerOrigin } from "./peer-origin.ts";
 import type { Replicator } from "./replicator.ts";
 
@@ -27,6 +28,8 @@ interface ClusterParts {
   readonly identity: () => ReplicaIdentity;
   /** `undefined` where nobody cares for them. */
   readonly orphans: () => OrphanCounts | undefined;
+  /** Nobody leads when it is left out. */
+  readonly leadership?: Pick<Leadership, "leader">;
 }
 
 /** What operators see of the cluster, read from those that keep it. */
@@ -57,6 +60,10 @@ export class ClusterViews implements ClusterView {
 
   get orphans(): OrphanCounts {
     return this.#parts.orphans() ?? { orphans: 0, unowned: 0 };
+  }
+
+  get leader(): string {
+    return this.#parts.leadership?.leader ?? "";
   }
 
   members(): readonly ClusterMember[] {

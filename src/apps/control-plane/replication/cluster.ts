@@ -10,6 +10,7 @@ import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
 import type { Bus } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { ReplicaAddress } from "../../../ports/destination.ts";
+import type { Leadership } from "../../../ports/leadership.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Prober, TcpProbeTarget } from "../../../ports/prober.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
@@ -44,6 +45,8 @@ export interface ClusterOptions {
   readonly random: Random;
   /** Looks whether somebody answers for a dead replica's instances; without it they stay until their clients come. */
   readonly prober?: Prober<TcpProbeTarget>;
+  /** Of what only one replica may do, which nobody does when it is left out. */
+  readonly leadership?: Leadership;
 }
 
 /** What the cluster is told of the program that is one of it. */

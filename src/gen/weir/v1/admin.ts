@@ -501,6 +501,8 @@ export interface ListMembersResponse {
   orphanCount: number;
   /** Instances that the one that answers has taken over, and whose clients have not come back. */
   unownedCount: number;
+  /** The replica that does what only one may do; empty when none is known. */
+  leader: string;
 }
 
 function createBaseListAgentsRequest(): ListAgentsRequest {
@@ -2297,6 +2299,7 @@ function createBaseListMembersResponse(): ListMembersResponse {
     identity: 0,
     orphanCount: 0,
     unownedCount: 0,
+    leader: "",
   };
 }
 
@@ -2328,6 +2331,9 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
     }
     if (message.unownedCount !== 0) {
       writer.uint32(64).uint32(message.unownedCount);
+    }
+    if (message.leader !== "") {
+      writer.uint32(74).string(message.leader);
     }
     return writer;
   },
@@ -2407,6 +2413,14 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
             }
 
             message.unownedCount = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.leader = reader.string();
             continue;
           }
         }
