@@ -69,7 +69,7 @@ function startWatcher(options: CrowdStart["watchers"][number], seed: number): vo
     const entry = table.subscribe("default", service);
     if (entry !== undefined)
       follow(table, entry, (changes) => {
-        events.push({ watcher, changes, by: last.text });
+        events.push({ watcher, changes, by: last.about(changes[0]?.id) });
       });
   }
   watch.start();

@@ -1,11 +1,18 @@
+import type { EndpointsUpdate } from "../../src/core/discovery/update.ts";
 import type { WatchListener, WatchSource } from "../../src/ports/watch-source.ts";
 
 /** The update that a stream is being told just now, in a few words; a list that changes changed by it. */
 export class LastUpdate {
-  #text = "";
+  #replica = "";
+  #update: EndpointsUpdate | undefined;
 
-  get text(): string {
-    return this.#text;
+  /** @param id of an instance that it is about. */
+  about(id: string | undefined): string {
+    if (this.#update === undefined) return "nobody";
+    const { kind, version, settled, removals } = this.#update;
+    const removal = removals.find((one) => one.id === id);
+    const cause = removal === undefined ? "" : `, ${removal.registrationId} ${removal.reason}`;
+    return `${kind} ${version} of ${this.#replica}${settled ? "" : ", unsettled"}${cause}`;
   }
 
   /** A source whose streams note what they hear. */
@@ -25,8 +32,8 @@ export class LastUpdate {
       },
       update: (update) => {
         if (update.type === "endpoints") {
-          const { kind, version, settled } = update;
-          this.#text = `${kind} ${version} of ${replica}${settled ? "" : ", unsettled"}`;
+          this.#update = update;
+          this.#replica = replica;
         }
         listener.update(update);
       },

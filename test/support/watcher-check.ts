@@ -1,10 +1,10 @@
 import { keyOf, type MeshTruth, type TrueRegistration } from "./mesh-truth.ts";
 
 /** Enough to see what went wrong; the counts go on. */
-const MAX_LINES = 20;
+const MAX_LINES = 10;
 
 /** Changes of one instance that are kept for a failure's report. */
-const MAX_HISTORY = 12;
+const MAX_HISTORY = 8;
 
 /** One change of the list that a watcher would send requests to. */
 export interface SeenChange extends TrueRegistration {
@@ -28,13 +28,18 @@ export class WatcherCheck {
   shrinks = 0;
   /** Returns of what was on its way out and had left that list, or had been draining in it. */
   resurrected = 0;
-  /** The first of both, in words. */
-  readonly lines: string[] = [];
+  readonly #shrinkLines: string[] = [];
+  readonly #resurrectionLines: string[] = [];
   readonly #truth: MeshTruth;
   readonly #views = new Map<string, View>();
 
   constructor(truth: MeshTruth) {
     this.#truth = truth;
+  }
+
+  /** The first of both, in words. */
+  get lines(): readonly string[] {
+    return [...this.#shrinkLines, ...this.#resurrectionLines];
   }
 
   watches(watcher: string, services: readonly string[]): void {
@@ -78,7 +83,7 @@ export class WatcherCheck {
     const phase = this.#truth.phaseOf(registrationId);
     if (phase !== "starting" && phase !== "live") return;
     this.shrinks++;
-    this.#say(view, change, `${watcher} lost ${registrationId}, which is ${phase}`);
+    say(this.#shrinkLines, view, change, `${watcher} lost ${registrationId}, which is ${phase}`);
   }
 
   #listed(watcher: string, view: View, change: SeenChange): void {
@@ -88,21 +93,27 @@ export class WatcherCheck {
     const isOnItsWayOut = phase === "leaving" || phase === "gone" || phase === undefined;
     if (isOnItsWayOut && change.kind === "added" && view.removed.has(registrationId)) {
       this.resurrected++;
-      this.#say(view, change, `${watcher} has ${registrationId} again, which is ${phase}`);
+      say(
+        this.#resurrectionLines,
+        view,
+        change,
+        `${watcher} has ${registrationId} again, which is ${phase}`,
+      );
     }
     if (isDraining) {
       view.draining.add(registrationId);
     } else if (view.draining.has(registrationId)) {
       this.resurrected++;
-      this.#say(view, change, `${watcher} sends to ${registrationId} again, which was draining`);
+      const line = `${watcher} sends to ${registrationId} again, which was draining`;
+      say(this.#resurrectionLines, view, change, line);
     }
   }
+}
 
-  #say({ history }: View, change: SeenChange, line: string): void {
-    if (this.lines.length >= MAX_LINES) return;
-    const past = history.get(keyOf(change))?.join("\n    ");
-    this.lines.push(`${keyOf(change)}: ${line}\n    ${past}`);
-  }
+function say(lines: string[], { history }: View, change: SeenChange, line: string): void {
+  if (lines.length >= MAX_LINES) return;
+  const past = history.get(keyOf(change))?.join("\n    ");
+  lines.push(`${keyOf(change)}: ${line}\n    ${past}`);
 }
 
 function remember({ history }: View, change: SeenChange, by: string): void {
