@@ -9,6 +9,7 @@ import type {
   SnapshotHeader,
   SnapshotRecord,
 } from "../../ports/registry-store.ts";
+import { restore } from "./persistence.ts";
 
 /** A disk: what one run writes, the next one loads. */
 class MemoryStore implements RegistryStore {
@@ -104,4 +105,23 @@ test("snapshots are written after changes, and not without any", async () => {
     await Promise.resolve();
   }
   expect(store.snapshotCount).toBe(written);
+});
+
+test("what nobody had claimed before a restart is asked about after it, and does not expire in silence", () => {
+  const clock = new FakeClock();
+  const [kept, unowned] = ["kept", "unowned"].map((id) => input(id).instance);
+  if (kept === undefined || unowned === undefined) throw new Error("unreachable");
+  const part = { firstRegisteredHlc: 1_000, operatorRevision: 0, isDraining: false, adoption: 1 };
+  const records: SnapshotRecord[] = [
+    { instance: kept, ...part },
+    { instance: unowned, ...part, isUnowned: true },
+  ];
+  const loaded = { header: undefined, records, journal: [], problems: [] };
+  const { registry } = aControlPlane(clock).replica;
+  restore(registry, loaded, 0, 30_000, true);
+  expect(registry.unowned.group.members().map(({ id }) => id)).toEqual(["unowned"]);
+  expect(registry.find(aLease("unowned"))).toMatchObject({ isSuspect: true, adoption: 1 });
+  clock.advance(60_000);
+  expect(registry.find(aLease("kept"))).toBeUndefined();
+  expect(registry.find(aLease("unowned"))?.endpoint.state).toBe("suspect");
 });

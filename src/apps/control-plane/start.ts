@@ -105,7 +105,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     isDraining: () => isDraining,
     fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
   });
-  const restoredCount = restore(registry, loaded, startedAtMs, settlesAtMs);
+  const restoredCount = restore(registry, loaded, startedAtMs, settlesAtMs, cluster?.asksUnowned);
   if (restoredCount > 0) log.info({ restoredCount, epoch }, "instances of the last run are back");
   replica.publish();
   const kept = { registry, identity: { epoch, replicaId } };

@@ -177,6 +177,11 @@ export class Cluster {
     return nowMs - sinceMs >= HEARD_WITHIN_MS && this.replicator.pulls.isSynced;
   }
 
+  /** Whether somebody asks about instances that no client claims. */
+  get asksUnowned(): boolean {
+    return this.#orphans !== undefined;
+  }
+
   /** Where clients reach the replicas, this one first; nothing of those that did not say. */
   addresses(): ReplicaAddress[] {
     const { address } = this.#options;
