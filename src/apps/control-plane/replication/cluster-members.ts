@@ -41,7 +41,11 @@ export class ClusterMembers {
   }
 
   list(): MemberView[] {
-    return this.membership.members(this.#clock.nowMs());
+    const nowMs = this.#clock.nowMs();
+    const ownMs = this.#clock.wallMs() - nowMs;
+    return this.membership
+      .members(nowMs)
+      .map((view) => ({ ...view, clockOffsetMs: view.clockOffsetMs - ownMs }));
   }
 
   /** Where clients reach the others. Who goes, or cannot be reached, is not told of. */
@@ -54,7 +58,8 @@ export class ClusterMembers {
   /** Of the others' wall clocks to this one's. */
   get clockOffsetsMs(): number[] {
     const live = this.list().filter(({ state }) => state === "alive" || state === "suspect");
-    return live.map(({ clockOffsetMs }) => clockOffsetMs);
+    const ownSkewMs = this.#clock.wallMs() - this.#clock.nowMs();
+    return live.map(({ wallSkewMs }) => wallSkewMs - ownSkewMs);
   }
 
   /** False while one is silent, or this replica is cut off. */
@@ -64,7 +69,9 @@ export class ClusterMembers {
 
   heard(heartbeat: Heartbeat): void {
     const { replicaId, epoch } = heartbeat.origin;
-    this.#apply(this.membership.heard(heartbeat, this.#clock.nowMs(), this.#clock.wallMs()));
+    // Against the monotonic clock: our wall clock may be set before the next heartbeat comes.
+    const nowMs = this.#clock.nowMs();
+    this.#apply(this.membership.heard(heartbeat, nowMs, nowMs));
     if (!heartbeat.flags.isSettled || this.#ready.get(replicaId) === epoch) return;
     this.#ready.set(replicaId, epoch);
     this.#events.ready(this.membership.liveIds().length);
