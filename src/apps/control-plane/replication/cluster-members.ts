@@ -58,8 +58,7 @@ export class ClusterMembers {
   /** Of the others' wall clocks to this one's. */
   get clockOffsetsMs(): number[] {
     const live = this.list().filter(({ state }) => state === "alive" || state === "suspect");
-    const ownSkewMs = this.#clock.wallMs() - this.#clock.nowMs();
-    return live.map(({ wallSkewMs }) => wallSkewMs - ownSkewMs);
+    return live.map(({ clockOffsetMs }) => clockOffsetMs);
   }
 
   /** False while one is silent, or this replica is cut off. */
