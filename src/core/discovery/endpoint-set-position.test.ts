@@ -43,6 +43,9 @@ describe("an endpoint that cannot be used", () => {
     const result = set.apply(delta(1, [worse], { upserts: [worse] }), EPOCH);
     expect(ids(set)).toEqual(["a:draining"]);
     expect(result.urgent).toBe(true);
+    // A server that has not heard of the drain brings nobody back.
+    set.apply(delta(2, [A], { upserts: [A] }), EPOCH);
+    expect(ids(set)).toEqual(["a:draining"]);
     expect(result.draining.map(({ id }) => id)).toEqual(["a"]);
   });
 });

@@ -188,6 +188,14 @@ describe("no way back in time", () => {
       expect(set.endpoints()).toEqual([newer]);
     });
 
+    test("remembers the drain of the older one, which a replica that lags tells of", () => {
+      const set = setWith(newer);
+      const drained = endpoint("a", { process: "a-1", since: 1, state: "draining", revision: 3 });
+      set.apply(snapshot([drained], behind), EPOCH + 1);
+      set.apply(snapshot([older], { version: 6 }), EPOCH + 2);
+      expect(ids(set)).toEqual(["a:draining"]);
+    });
+
     test("is told apart by nothing when servers do not say who is newer", () => {
       const set = setWith(endpoint("a", { process: "a-2" }));
       set.apply(snapshot([older], behind), EPOCH + 1);

@@ -198,15 +198,15 @@ export class EndpointSet {
     if (older !== undefined) this.#heldCount++;
     this.#slots.set(endpoint.id, { registrationId, hash, content, isListed: true, older });
     this.#digest = digestAdd(this.#digest, hash);
-    // Also when it was rejected or fenced: the server waits for a word about each one that drains.
+    // Also when it was rejected, fenced or held: the server waits for a word about each one that drains.
+    if (content !== endpoint) this.#fences.sawDraining(endpoint);
     noteDraining(content?.state === "draining" ? content : endpoint, effects);
     if (content === former?.content) return;
     if (former?.content && isOlderProcess(former.content, endpoint))
       this.#superseded(former.content);
     effects.changed = true;
     const wasDraining = former?.content?.state === "draining";
-    if (content === undefined || (content.state === "draining" && !wasDraining))
-      effects.urgent = true;
+    effects.urgent ||= content === undefined || (content.state === "draining" && !wasDraining);
   }
 
   /** What to route to after the server sent `endpoint`. */

@@ -51,6 +51,12 @@ export class Fences {
     this.#set(endpoint.registrationId, { kind: "draining", operatorRevision });
   }
 
+  /** Remembers the drain of an endpoint that is not routed to as it was sent. */
+  sawDraining(endpoint: Endpoint): void {
+    if (endpoint.state === "draining" && this.judge(endpoint) === "allowed")
+      this.accepted(endpoint);
+  }
+
   /** @param held what the agent held of that registration; without it, nothing lifts the fence. */
   removed(removal: Removal, held: Endpoint | undefined): void {
     if (removal.reason === "expired" || removal.registrationId === "") return;
