@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { serviceKey } from "../../src/core/model/names.ts";
 import { lastGoodPolicyFile } from "../../src/io/file/last-good-policies.ts";
 import type { PolicyKv } from "../../src/io/nats/policy-kv.ts";
+import { natsCluster } from "../support/nats-cluster.ts";
 import { findNatsServer, NatsServerProcess } from "../support/nats-server.ts";
 import { policyKv } from "../support/policy-stores.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
@@ -13,6 +14,9 @@ import { waitUntil } from "../support/wait-until.ts";
 
 /** Only ends a wait for what never comes. */
 const LIMIT_MS = 20_000;
+
+/** Servers that lost each other take their time to elect a leader. */
+const ELECTION_LIMIT_MS = 60_000;
 
 const orders = serviceKey("default", "orders");
 const balancing = (store: PolicyKv): string | undefined => store.get(orders)?.policy?.balancing;
@@ -62,6 +66,34 @@ describe.skipIf(findNatsServer() === undefined)("copies of policies", () => {
       expect(lastGoodPolicyFile(path, () => undefined).load()?.revisions).toHaveLength(1);
     },
   );
+
+  test("a stream that three made at once is the same one after every election and restart", async () => {
+    const servers = await natsCluster();
+    const urls = servers.map(({ url }) => url);
+    const stores = servers.map((server) =>
+      policyKv(
+        { server, path: join(scratchFolder(), "policies-last-good") },
+        { replicas: 3, servers: urls, verifyIntervalMs: 200 },
+      ),
+    );
+    const [first] = stores;
+    if (first === undefined) throw new Error("no store");
+    await write(first, "random");
+    for (const wanted of ["peak_ewma", "round_robin"]) {
+      for (const server of servers) await server.kill();
+      for (const server of servers) await server.start();
+      await waitUntil("a majority writes again", ELECTION_LIMIT_MS, async () => {
+        await write(first, wanted);
+        return true;
+      });
+      await waitUntil("all were told", LIMIT_MS, () =>
+        stores.every((store) => balancing(store) === wanted),
+      );
+      for (const store of stores) {
+        await waitUntil("policies can be written", LIMIT_MS, () => store.state.isWritable);
+      }
+    }
+  }, 120_000);
 
   test("a stream that is behind, as an old backup brings it, rolls nothing back and takes nothing", async () => {
     const folder = scratchFolder();

@@ -145,7 +145,7 @@ async function bucketAt(server: NatsServerProcess): Promise<PolicyBucket> {
   if (url === undefined) throw new Error("no server");
   const connection = await dialNats(url, options);
   onTestFinished(() => connection.close());
-  return PolicyBucket.open(connection, { bucket: "weir-policies-test", replicas: 1 });
+  return PolicyBucket.open(connection, { ...options, bucket: "weir-policies-test", replicas: 1 });
 }
 
 describe.skipIf(findNatsServer() === undefined)("policies that are over", () => {

@@ -3,8 +3,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { serviceKey } from "../../src/core/model/names.ts";
 import type { PolicyRevision } from "../../src/core/policies/service-policy.ts";
 import type { PolicyKv } from "../../src/io/nats/policy-kv.ts";
-import { freePort } from "../support/free-port.ts";
 import { natsServer } from "../support/nats-bus.ts";
+import { natsCluster } from "../support/nats-cluster.ts";
 import { findNatsServer, NatsServerProcess } from "../support/nats-server.ts";
 import { policyKv, writableKv } from "../support/policy-stores.ts";
 import { scratchFolder } from "../support/scratch-folder.ts";
@@ -127,21 +127,3 @@ describe.skipIf(findNatsServer() === undefined)("policies in JetStream", () => {
     expect(balancing(store)).toBe("round_robin");
   }, 120_000);
 });
-
-/** Three servers with JetStream that know each other. */
-async function natsCluster(): Promise<NatsServerProcess[]> {
-  const routes = [await freePort(), await freePort(), await freePort()];
-  const all = routes.map((port) => `nats://127.0.0.1:${port}`).join(", ");
-  const servers = await Promise.all(
-    routes.map((port, index) =>
-      NatsServerProcess.start({
-        hasJetStream: true,
-        config: `server_name: "n${index}"\ncluster { name: "c", listen: "127.0.0.1:${port}", routes: [${all}] }`,
-      }),
-    ),
-  );
-  onTestFinished(async () => {
-    for (const server of servers) await server.stop();
-  });
-  return servers;
-}

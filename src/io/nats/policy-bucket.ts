@@ -9,10 +9,14 @@ import {
   type NatsConnection,
   NatsError,
   StorageType,
+  type StreamInfo,
 } from "nats";
 import { type ServiceKey, splitServiceKey } from "../../core/model/names.ts";
+import type { Random } from "../../core/model/random.ts";
 import { MAX_REVISIONS, type PolicyRevision } from "../../core/policies/service-policy.ts";
+import type { Clock } from "../../ports/clock.ts";
 import { revisionFromJson, revisionToJson } from "../wire/policy-json.ts";
+import { TooLateError } from "./within-time.ts";
 
 /** A quorum answers within milliseconds; a leader's election takes a second or two, and then a retry finds it. */
 const ANSWER_WITHIN_MS = 1_500;
@@ -20,14 +24,26 @@ const ANSWER_WITHIN_MS = 1_500;
 /** "wrong last sequence". Source: nats-server, server/errors.json. */
 const WRONG_LAST_SEQUENCE = 10071;
 
+/** "stream name already in use with a different configuration": somebody else made it a moment ago. */
+const NAME_IN_USE = 10058;
+
+/**
+ * What a stream is known by stands in its configuration. When it was made is no mark: when several
+ * replicas make it at once, each NATS server can remember another time, and tells it once it leads.
+ */
+const DESCRIPTION = /^Weir policies (\d{1,16})$/;
+
 export interface BucketOptions {
   readonly bucket: string;
   /** Servers that keep a copy: 1, or 3 for a cluster. */
   readonly replicas: number;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Which stream is behind the bucket, and how far it is. */
 export interface BucketState {
+  /** What the stream is known by: when it was made, in a unit of whoever made it. */
   readonly createdMs: number;
   readonly lastRevision: number;
   readonly isEmpty: boolean;
@@ -62,26 +78,20 @@ export class PolicyBucket {
   static async open(connection: NatsConnection, options: BucketOptions): Promise<PolicyBucket> {
     const jetStream = connection.jetstream({ timeout: ANSWER_WITHIN_MS });
     const manager = await connection.jetstreamManager({ timeout: ANSWER_WITHIN_MS });
-    const kv = await jetStream.views.kv(options.bucket, {
-      history: MAX_REVISIONS,
-      replicas: options.replicas,
-      storage: StorageType.File,
-      // Reads go to the leader: what another replica wrote a moment ago is seen.
-      allow_direct: false,
-      timeout: ANSWER_WITHIN_MS,
-    });
-    const { created } = await manager.streams.info(streamOf(options.bucket));
-    return new PolicyBucket(options.bucket, jetStream, { kv, manager }, Date.parse(created));
+    const kv = await bucketOf(jetStream, options);
+    const info = await manager.streams.info(streamOf(options.bucket));
+    return new PolicyBucket(options.bucket, jetStream, { kv, manager }, identityOf(info));
   }
 
   async state(): Promise<BucketState> {
-    const { created, state, config, cluster } = await this.#manager.streams.info(
-      streamOf(this.#bucket),
-    );
+    const info = await this.#manager.streams.info(streamOf(this.#bucket));
+    const { state, config, cluster } = info;
+    // After a restart a server tells what it has itself, which may be old.
+    if (cluster !== undefined && !cluster.leader) throw new TooLateError("there is no leader");
     const { last_seq: lastRevision, messages } = state;
     const followers = cluster?.replicas?.filter(({ current, offline }) => current && !offline);
     return {
-      createdMs: Date.parse(created),
+      createdMs: identityOf(info),
       lastRevision,
       isEmpty: messages === 0,
       // A server without a cluster is its own leader.
@@ -140,6 +150,34 @@ export class PolicyBucket {
       return undefined;
     }
   }
+}
+
+/** Makes it when there is none; of several who do so at once one succeeds. */
+async function bucketOf(jetStream: JetStreamClient, options: BucketOptions): Promise<KV> {
+  const { bucket, replicas, clock, random } = options;
+  const identity = Math.floor(clock.wallMs()) * 1_000 + Math.floor(random() * 1_000);
+  const open = (): Promise<KV> =>
+    jetStream.views.kv(bucket, {
+      history: MAX_REVISIONS,
+      replicas,
+      storage: StorageType.File,
+      // Reads go to the leader: what another replica wrote a moment ago is seen.
+      allow_direct: false,
+      timeout: ANSWER_WITHIN_MS,
+      description: `Weir policies ${identity}`,
+    });
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error?.err_code === NAME_IN_USE) return open();
+    throw error;
+  }
+}
+
+/** One that somebody made by hand is known by its time. */
+function identityOf({ config, created }: Pick<StreamInfo, "config" | "created">): number {
+  const [, identity] = DESCRIPTION.exec(config.description ?? "") ?? [];
+  return identity === undefined ? Date.parse(created) : Number(identity);
 }
 
 /** As clients of NATS call it. */
