@@ -10,19 +10,21 @@ const NOW = { nowMs: 0, wallMs: 1_700_000_000_000, replicaId: "replica-a" };
 const named = (id: string): RegistrationId => id as RegistrationId;
 
 let told: string[];
+let ends: string[];
 let registry: Registry;
 let theirs: LeaseGroup<InstanceRecord>;
 let others: LeaseGroup<InstanceRecord>;
 
 beforeEach(() => {
   told = [];
+  ends = [];
   registry = new Registry({
     upserted: ({ instance, endpoint }) =>
       told.push(`+${instance.registrationId} ${instance.generation} ${endpoint.state}`),
     removed: ({ instance }, reason) => told.push(`-${instance.registrationId} ${reason}`),
     serviceChanged: () => undefined,
     written: ({ instance }) => told.push(`wrote ${instance.registrationId} ${instance.generation}`),
-    ended: () => undefined,
+    ended: ({ registrationId }) => ends.push(registrationId),
     handedOver: ({ instance }) => told.push(`handed over ${instance.registrationId}`),
   });
   theirs = new LeaseGroup<InstanceRecord>(15_000, "", 0, "replica-b");
@@ -98,6 +100,30 @@ describe("what another replica owns", () => {
     expect(applyForeign(registry, others, foreign({ generation: 9 }), NOW)).toBe("fenced");
     expect(told.at(-1)).toBe("-r1 deregistered");
   });
+});
+
+test("a process is over once it is seen beside a later one, whichever came first", () => {
+  const later = foreign({ registrationId: named("later") }, { firstRegisteredHlc: 2_000 });
+  const former = foreign({ registrationId: named("former"), generation: 7 });
+  applyForeign(registry, theirs, later, NOW);
+  expect(applyForeign(registry, others, former, NOW)).toBe("outranked");
+  expect(ends).toEqual(["former"]);
+  endForeign(registry, fenceOf(later, "registration"), 0);
+  expect(applyForeign(registry, others, former, NOW)).toBe("fenced");
+});
+
+test("a drain that a peer knows of reaches the later attachment", () => {
+  registerHere({ generation: 3 });
+  const drained = foreign({ generation: 2 }, { operatorRevision: 1, isDraining: true });
+  expect(applyForeign(registry, theirs, drained, NOW)).toBe("outranked");
+  expect(registry.find(aLease("a"))).toMatchObject({ isOwn: true, isDraining: true });
+  expect(told.slice(-2)).toEqual(["wrote r1 3", "+r1 3 draining"]);
+});
+
+test("one attachment at two owners belongs to the same one for all", () => {
+  applyForeign(registry, theirs, foreign(), NOW);
+  expect(applyForeign(registry, others, foreign(), NOW)).toBe("applied");
+  expect(applyForeign(registry, theirs, foreign(), NOW)).toBe("outranked");
 });
 
 describe("what we own", () => {
