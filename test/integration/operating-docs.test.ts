@@ -95,6 +95,9 @@ async function replicasWork(flags: Readonly<Record<string, string>>): Promise<vo
   await waitUntil("the other replica was told", LIMIT_MS, async () => {
     return (await two.policies.list("")).length === 1;
   });
+  await waitUntil("one of them leads", LIMIT_MS, async () => {
+    return (await one.listMembers()).leader !== "";
+  });
   for (const api of [one, two]) {
     const { bus } = await api.listMembers();
     expect(bus).toMatchObject({ isConnected: true, denied: [], lastProblem: "" });
