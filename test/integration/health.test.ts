@@ -1,5 +1,7 @@
 import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { serverConfigFrom } from "../../src/apps/control-plane/config.ts";
+import { runServer } from "../../src/apps/control-plane/main.ts";
 import {
   type HealthCheckResponse,
   HealthClient,
@@ -80,4 +82,16 @@ test("Watch of an unknown name stays open and says so", async () => {
   const [response] = await once(watch, "data");
   expect(response).toEqual({ status: Status.SERVICE_UNKNOWN });
   watch.cancel();
+});
+
+test("a replica that has not caught up with its peers is not serving yet", async () => {
+  const flags = {
+    ...{ listen: "127.0.0.1:0", admin: "127.0.0.1:0", replicaId: "r1" },
+    // Nobody listens there: for ten seconds it waits for its peers.
+    nats: "nats://127.0.0.1:1",
+  };
+  const server = await runServer(serverConfigFrom({ flags, env: {} }).settings, "test");
+  onTestFinished(() => server.stop());
+  const client = connectForTest(HealthClient, server.grpcAddress);
+  expect(await check(client, "")).toEqual({ status: Status.NOT_SERVING });
 });

@@ -14,11 +14,16 @@ import { NodeServerHost } from "../../io/server-host.ts";
 import { systemClock } from "../../io/system-clock.ts";
 import { ReplicationWire } from "../../io/wire/replication.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
+import type { AdminRoutes } from "../../ports/admin-http.ts";
 import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
 import { LeaderLease } from "./leader-lease.ts";
+import { repeat } from "./repeat.ts";
 import { startControlPlane } from "./start.ts";
+
+/** How late gRPC's health may be; probes ask each second at most. */
+const READINESS_CHECK_MS = 500;
 
 export interface RunningServer {
   /** `host:port` as bound. */
@@ -111,6 +116,16 @@ function startPlane(
   return { plane, host, stop };
 }
 
+/** gRPC's health is what `/readyz` says. @returns how to stop */
+function sayHealth(pages: AdminRoutes, health: HealthRegistry): () => void {
+  const look = (): void => {
+    const readiness = pages["/readyz"]?.({ path: "/readyz", query: new Map() });
+    health.set(readiness?.status === 200);
+  };
+  look();
+  return repeat(systemClock, READINESS_CHECK_MS, look);
+}
+
 async function startServer(
   config: ServerConfig,
   softwareVersion: string,
@@ -121,6 +136,8 @@ async function startServer(
   const { plane, host, stop } = startPlane(config, softwareVersion, log, fence.resolve);
   const health = new HealthRegistry();
   let isDraining = false;
+  const pages = adminPages(plane, () => isDraining);
+  const stopHealth = sayHealth(pages, health);
   try {
     const services = weirServices({
       registry: plane.replica,
@@ -130,11 +147,7 @@ async function startServer(
       authorizer: allowAll,
       health,
     });
-    const admin = await startAdmin(
-      config.admin,
-      adminPages(plane, () => isDraining),
-      { security },
-    );
+    const admin = await startAdmin(config.admin, pages, { security });
     const grpc = await startGrpcServer(config.listen, services, security).catch(
       async (error: unknown) => {
         await admin.stop();
@@ -153,6 +166,7 @@ async function startServer(
       reload: () => security.reload(),
       async stop() {
         isDraining = true;
+        stopHealth();
         health.set(false);
         await stop();
         health.end();
@@ -162,6 +176,7 @@ async function startServer(
       },
     };
   } catch (error) {
+    stopHealth();
     await stop();
     throw error;
   }
