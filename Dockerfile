@@ -31,7 +31,7 @@ VOLUME /var/lib/weir
 # By number, so that an orchestrator can see that it is not root; it is "node" in Node's images.
 USER 1000:1000
 EXPOSE 7400 7401 15000 15001
-HEALTHCHECK --interval=5s --timeout=4s --start-period=10s --retries=3 CMD ["node", "/opt/weir/health.mjs"]
+HEALTHCHECK --interval=5s --timeout=15s --start-period=15s --retries=3 CMD ["node", "/opt/weir/health.mjs"]
 # Node is process 1 and handles the signal itself: drain, then end.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "/opt/weir/dist/apps/cli/main.js"]

@@ -101,6 +101,18 @@ async function drainsAtEveryReplica(project) {
   }
 }
 
+/** After all that: NATS, its policies and every replica included. */
+async function checkFindsNothing(project) {
+  for (const replica of REPLICAS) {
+    const answer = await project
+      .weir(replica, ["check", "--wait", "60s"])
+      .then((text) => ({ isWell: true, text }))
+      .catch(({ message }) => ({ isWell: false, text: message }));
+    const errors = answer.text.split("\n").filter((line) => line.startsWith("ERROR"));
+    said(answer.isWell, `weir check at ${replica} finds no error`, errors.join("; ") || "none");
+  }
+}
+
 async function programsEndCleanly(project) {
   await project.compose("stop", ...AGENTS, ...REPLICAS);
   for (const service of [...AGENTS, ...REPLICAS]) {
@@ -124,6 +136,7 @@ async function main() {
     if (isWanted("drains")) await drainsAtEveryReplica(project);
     if (isWanted("policies")) await runPolicies(project, said);
     if (isWanted("faults")) figures = await runFaults(project, said);
+    await checkFindsNothing(project);
     await programsEndCleanly(project);
   } catch (error) {
     said(false, "the test ran to its end", error.message);
