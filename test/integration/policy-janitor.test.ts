@@ -148,6 +148,20 @@ async function bucketAt(server: NatsServerProcess): Promise<PolicyBucket> {
   return PolicyBucket.open(connection, { ...options, bucket: "weir-policies-test", replicas: 1 });
 }
 
+/** All that the stream keeps, oldest first. */
+async function storedIn(bucket: PolicyBucket): Promise<PolicyRevision[]> {
+  const { lastRevision } = await bucket.state();
+  const all: PolicyRevision[] = [];
+  let told = 0;
+  const stop = await bucket.follow((revision, content) => {
+    told = revision;
+    if (content !== undefined) all.push(content);
+  });
+  await waitUntil("everything is told", LIMIT_MS, () => told >= lastRevision);
+  stop();
+  return all;
+}
+
 describe.skipIf(findNatsServer() === undefined)("policies that are over", () => {
   test("are cleared by the leader at all replicas, and what holds stays", async () => {
     const server = await natsServer({ hasJetStream: true });
@@ -163,7 +177,12 @@ describe.skipIf(findNatsServer() === undefined)("policies that are over", () => 
     const newcomer = await writableKv({ server, path: copy() });
     expect(await historyOf(newcomer, orders)).toEqual([]);
     expect(await historyOf(newcomer, carts)).toEqual(["peak_ewma"]);
-    expect((await (await bucketAt(server)).newest(orders))?.clearedInTerm).toBeGreaterThan(0);
+    const stored = await storedIn(await bucketAt(server));
+    expect(stored.map(({ key, policy }) => `${key} ${policy?.balancing}`)).toEqual([
+      "default/carts peak_ewma",
+      "default/orders undefined",
+    ]);
+    expect(stored[1]?.clearedInTerm).toBeGreaterThan(0);
   });
 
   test("stay over for a replica that was away, and may be decided anew", async () => {
