@@ -10,6 +10,9 @@ const LABEL_BYTES = 12;
 /** The longest that UTF-8 makes of one unit of text. */
 const BYTES_PER_UNIT = 3;
 
+/** More than a batch or chunk takes besides its entries, each of which costs 5 bytes beyond its bound. */
+export const MESSAGE_OVERHEAD_BYTES = 512;
+
 /**
  * What an entry takes on the wire, at most: cheap, because batches and chunks are cut by it without
  * encoding anything twice.

@@ -11,13 +11,13 @@ import {
   recordEntry,
   removalEntry,
 } from "../../core/replication/entry.ts";
-import { entryBytesAtMost } from "../../core/replication/entry-size.ts";
+import { entryBytesAtMost, MESSAGE_OVERHEAD_BYTES } from "../../core/replication/entry-size.ts";
 import type { DeltaBatch, ReplicationMessage } from "../../core/replication/messages.ts";
 import { OriginLog } from "../../core/replication/origin-log.ts";
 import { PullServer } from "../../core/replication/pull-server.ts";
 import { Entry, Envelope } from "../../gen/weir/replication/v1/replication.ts";
 import { encodeEntry } from "./replicated-entry.ts";
-import { decodeReplication, MESSAGE_OVERHEAD_BYTES, ReplicationWire } from "./replication.ts";
+import { decodeReplication, ReplicationWire } from "./replication.ts";
 
 const ORIGIN = { replicaId: "a", epoch: 1_700_000_000_000 };
 const wire = new ReplicationWire("prod");

@@ -30,9 +30,6 @@ import { wholeNumber } from "./whole-number.ts";
 
 const PROTOCOL_VERSION = 1;
 
-/** More than a batch or chunk takes besides its entries, each of which costs 5 bytes beyond its bound. */
-export const MESSAGE_OVERHEAD_BYTES = 512;
-
 /**
  * Why bytes are no message for us. `garbage`: nothing that a replica sends. `other-cluster`: of
  * another cluster on the same bus. `newer`: a version, or a kind of message, that we do not know.

@@ -4,6 +4,7 @@ import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
 import { type Origin, removalEntry } from "../../../core/replication/entry.ts";
+import { MESSAGE_OVERHEAD_BYTES } from "../../../core/replication/entry-size.ts";
 import type {
   AppliedPosition,
   Control,
@@ -37,9 +38,6 @@ const TICK_MS = 100;
 
 /** As many as members are kept: names beyond are somebody's noise on the bus. */
 const MAX_PEERS = 1_000;
-
-/** Of a message, beside its entries. */
-const ENVELOPE_BYTES = 512;
 
 export interface ReplicatorOptions {
   readonly bus: Bus;
@@ -261,7 +259,8 @@ export class Replicator {
   /** What was said meanwhile is lost, and another server may carry less. */
   #connected(): void {
     const { maxPayloadBytes } = this.#options.bus.state;
-    const room = maxPayloadBytes > 0 ? maxPayloadBytes - ENVELOPE_BYTES : Number.POSITIVE_INFINITY;
+    const room =
+      maxPayloadBytes > 0 ? maxPayloadBytes - MESSAGE_OVERHEAD_BYTES : Number.POSITIVE_INFINITY;
     const maxBytes = Math.min(DEFAULT_BATCH_LIMITS.maxBytes, room);
     this.own.log.limits = { ...DEFAULT_BATCH_LIMITS, maxBytes };
     this.#server.maxChunkBytes = Math.min(DEFAULT_CHUNK_BYTES, room);
