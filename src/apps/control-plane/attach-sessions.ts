@@ -58,6 +58,10 @@ export class AttachSessions {
     return session;
   }
 
+  isOpen(sessionId: string): boolean {
+    return this.#sessions.has(sessionId);
+  }
+
   /** @param group under whose leases it is, or was */
   notify(record: InstanceRecord, kind: NoticeKind, detail: string, group = record.group): void {
     const session = this.#sessions.get(group.sessionId);

@@ -13,22 +13,34 @@ import type { RegistryReplica } from "./registry-replica.ts";
 /** Old fences and empty services are looked for this often. */
 const FORGET_INTERVAL_MS = 60_000;
 
-/** Ends leases that ran out, one round a second. */
+/**
+ * Ends leases that ran out, one round a second. While a replica is not heard to which clients may have
+ * gone, silence ends nobody.
+ */
 export class LeaseReaper {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #replica: RegistryReplica;
   readonly #guard: SelfPreservation;
+  readonly #isEverybodyHeard: () => boolean;
   #last: RoundTime;
   #forgotAtMs = 0;
   #frozenScopes = "";
   #cancel: () => void;
 
-  constructor(clock: Clock, log: Log, replica: RegistryReplica, guard: SelfPreservation) {
+  /** @param isEverybodyHeard of the other replicas; left out by one that is alone */
+  constructor(
+    clock: Clock,
+    log: Log,
+    replica: RegistryReplica,
+    guard: SelfPreservation,
+    isEverybodyHeard: () => boolean = () => true,
+  ) {
     this.#clock = clock;
     this.#log = log;
     this.#replica = replica;
     this.#guard = guard;
+    this.#isEverybodyHeard = isEverybodyHeard;
     this.#last = this.#time();
     this.#cancel = this.#schedule();
   }
@@ -56,7 +68,10 @@ export class LeaseReaper {
       this.#log.warn({ pausedMs }, "this process stood still; every lease runs anew");
       rearmAll(registry, time.nowMs);
     } else {
-      const expired = expireDue(registry, this.#guard, time);
+      const { sessions } = this.#replica;
+      const isAttached = (sessionId: string): boolean => sessions.isOpen(sessionId);
+      const doubt = this.#isEverybodyHeard() ? undefined : { isAttached };
+      const expired = expireDue(registry, this.#guard, time, doubt);
       if (expired > 0) this.#log.info({ expired }, "leases ran out");
     }
     this.#last = time;

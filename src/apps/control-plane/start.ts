@@ -110,7 +110,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   replica.publish();
   const kept = { registry, identity: { epoch, replicaId } };
   const snapshots = new SnapshotKeeper({ clock, log, store, ...kept });
-  const reaper = new LeaseReaper(clock, log, replica, guard);
+  const reaper = new LeaseReaper(clock, log, replica, guard, others.hearsAll);
   cluster?.start();
   const endLeaderWork = startLeaderWork({ ...options, clock: shared });
   const isSynced = (): boolean => cluster?.isSynced ?? true;
@@ -186,8 +186,10 @@ function clusterOf(
 /** What a program said of the other replicas, or what the cluster knows. */
 function othersOf(options: ControlPlaneOptions, cluster: () => Cluster | undefined) {
   const { peers = () => cluster()?.addresses() ?? [], positions, whenCaughtUp } = options;
-  if (options.cluster === undefined) return { peers, positions, whenCaughtUp };
+  const hearsAll = (): boolean => cluster()?.members.hearsAll ?? true;
+  if (options.cluster === undefined) return { peers, positions, whenCaughtUp, hearsAll };
   return {
+    hearsAll,
     peers: () => cluster()?.addresses() ?? [],
     positions: positions ?? (() => cluster()?.positions() ?? []),
     whenCaughtUp:

@@ -55,6 +55,36 @@ const stateOf = (i: number, service = "default/svc-0") =>
 
 beforeEach(() => fleet(100));
 
+describe("while a replica is not heard, silence ends nobody", () => {
+  const round = (nowMs: number, isAttached: boolean) => {
+    for (const group of sessions.slice(1)) registry.heard(group, nowMs);
+    const time = { nowMs, wallMs: 1_700_000_000_000 + nowMs };
+    return expireDue(registry, guard, time, { isAttached: () => isAttached });
+  };
+
+  test("who went away may be there: nobody's, until nothing listens where it was", () => {
+    expect(round(15_000, false)).toBe(0);
+    const [record] = registry.unowned.group.members();
+    expect(record).toMatchObject({ id: "i0", isSuspect: true });
+    expect(registry.unowned.group.size).toBe(1);
+    // Heard again, the others change nothing about it: it was not asked yet.
+    run(16_000, 60_000, 1);
+    expect(stateOf(0)).toBe("suspect");
+    if (record !== undefined) registry.unowned.refused(record);
+    run(61_000, 62_000, 1);
+    expect(removed).toEqual(["i0"]);
+  });
+
+  test("who is attached here and silent stays its client's, and is well with its next beat", () => {
+    expect(round(15_000, true)).toBe(0);
+    expect([stateOf(0), registry.unowned.group.size]).toEqual(["suspect", 0]);
+    for (const group of sessions.slice(0, 1)) registry.heard(group, 16_000);
+    expect(stateOf(0)).toBe("healthy");
+    run(17_000, 40_000, 1);
+    expect(removed).toEqual(["i0"]);
+  });
+});
+
 describe("expiry", () => {
   test("takes a silent instance out once its lease ran out, not before", () => {
     run(0, 14_000, 1);

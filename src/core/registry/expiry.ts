@@ -9,6 +9,12 @@ export const EXPIRY_INTERVAL_MS = 1_000;
 /** A pause of more than three intervals was ours, not our clients'. */
 const MAX_GAP_MS = 3 * EXPIRY_INTERVAL_MS;
 
+/** Why silence may be no sign: this replica may not hear the one that a client speaks to now. */
+export interface Doubt {
+  /** Whether that Attach session is still open here. */
+  readonly isAttached: (sessionId: string) => boolean;
+}
+
 /** When a round ran, on both clocks. */
 export interface RoundTime {
   readonly nowMs: number;
@@ -34,8 +40,14 @@ export function rearmAll(registry: Registry, nowMs: number): void {
 /**
  * One round: what is due goes, and what nobody owns and nothing answers for, unless so much is silent that
  * we are not believed.
+ * @param doubt while given, silence ends nobody: only evidence does
  */
-export function expireDue(registry: Registry, guard: SelfPreservation, time: RoundTime): number {
+export function expireDue(
+  registry: Registry,
+  guard: SelfPreservation,
+  time: RoundTime,
+  doubt?: Doubt,
+): number {
   const due = registry.leases.takeDue(time.nowMs);
   const condemned = registry.unowned.condemned();
   if (due.length + condemned.length === 0) {
@@ -44,15 +56,32 @@ export function expireDue(registry: Registry, guard: SelfPreservation, time: Rou
   }
   review(registry, guard, due, time.nowMs);
   let expired = 0;
+  const end = (record: InstanceRecord): void => {
+    if (expireOne(registry, guard, record, time)) expired++;
+  };
+  const look =
+    doubt === undefined
+      ? end
+      : (record: InstanceRecord): void => keepInDoubt(registry, record, doubt, time.nowMs);
   for (const group of due) {
-    for (const record of group.members()) {
-      expired += expireOne(registry, guard, record, time) ? 1 : 0;
-    }
+    group.members().forEach(look);
     // Kept members are looked at again in the next round; a beat makes them well at once.
     if (group.size > 0) registry.leases.add(group);
   }
-  for (const record of condemned) expired += expireOne(registry, guard, record, time) ? 1 : 0;
+  condemned.forEach(end);
   return expired;
+}
+
+/** Its client may be at a replica that is not heard: nobody's, until it is heard of or nothing listens there. */
+function keepInDoubt(
+  registry: Registry,
+  record: InstanceRecord,
+  { isAttached }: Doubt,
+  nowMs: number,
+): void {
+  // A client that is silent here would not be heard as anybody else's.
+  if (!isAttached(record.group.sessionId)) registry.keepUnder(record, registry.unowned.group);
+  registry.suspect(record, nowMs);
 }
 
 function expireOne(

@@ -6,6 +6,12 @@ import type { Clock } from "../../../ports/clock.ts";
 import type { ReplicaAddress } from "../../../ports/destination.ts";
 import type { Log } from "../../../ports/log.ts";
 
+/** Two heartbeats of a second may be lost: what a replica took in before the last one is known here. */
+const SILENT_AFTER_MS = 3_000;
+
+/** A replica that is dead for so long is not the one that clients went to: no partition is left alone as long. */
+const GIVEN_UP_AFTER_MS = 600_000;
+
 /** What follows from news of the members. */
 export interface MemberEvents {
   /** Nobody keeps its registrations: it is dead, or has said goodbye. */
@@ -64,6 +70,15 @@ export class ClusterMembers {
   /** False while one is silent, or this replica is cut off. */
   get isEverybodyHeard(): boolean {
     return !this.membership.isIsolated && this.list().every(({ state }) => state !== "suspect");
+  }
+
+  /** False while a client may speak to a replica of which this one does not hear. */
+  get hearsAll(): boolean {
+    if (this.membership.isIsolated) return false;
+    return this.list().every(
+      ({ state, silentMs }) =>
+        state === "left" || silentMs <= SILENT_AFTER_MS || silentMs > GIVEN_UP_AFTER_MS,
+    );
   }
 
   heard(heartbeat: Heartbeat): void {
