@@ -36,6 +36,7 @@ export class ClusterMembers {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: MemberEvents;
+  #wasConnected = false;
   /** Lives that were settled when they were last heard. */
   readonly #ready = new Map<string, number>();
 
@@ -96,6 +97,7 @@ export class ClusterMembers {
   }
 
   busChanged(isConnected: boolean): void {
+    this.#wasConnected ||= isConnected;
     this.#apply(this.membership.busChanged(isConnected, this.#clock.nowMs()));
   }
 
@@ -124,6 +126,8 @@ export class ClusterMembers {
 
   #say(change: MembershipChange): void {
     const fields = "member" in change ? change.member : { change: change.kind };
+    // Every start begins without a connection; that one is not news.
+    if (change.kind === "isolated" && !this.#wasConnected) return;
     const [level, text] = NEWS[change.kind];
     this.#log[level](fields, text);
   }
