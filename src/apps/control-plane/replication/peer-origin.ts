@@ -54,6 +54,8 @@ export class PeerOrigin {
   heardAtMs: number;
   /** Keys of records that were not taken in yet, because their time lies too far ahead. */
   readonly #quarantined = new Set<string>();
+  /** Keys of records of which operators decided something that the peer does not say: it is told until it does. */
+  readonly #undecided = new Set<string>();
   /**
    * Served here, and no longer held by the peer, by key: its client went to another replica, or the
    * reason was lost on the way. The word of whoever has it now comes from there.
@@ -135,6 +137,7 @@ export class PeerOrigin {
     // Who is not heard would not hear it either, and others would tell it on in turn.
     const isHeard = nowMs - this.heardAtMs < HEARD_WITHIN_MS;
     if (!isHeard || !this.copy.isSynced) return [];
+    for (const key of this.#undecided) this.#decide(key);
     return this.#contradictions.due(this.copy.set, nowMs);
   }
 
@@ -158,6 +161,11 @@ export class PeerOrigin {
     const entry = this.copy.set?.get(key);
     if (entry !== undefined) this.#take(entry, this.#takeIn());
     else this.#quarantined.delete(key);
+  }
+
+  /** Until it says so itself, it is told what operators decided of a registration of its own. */
+  tellAgain({ service, id }: InstanceRecord): void {
+    this.#undecided.add(`${service.key}/${id}`);
   }
 
   /** Somebody ended it: does this one still say otherwise? */
@@ -194,19 +202,31 @@ export class PeerOrigin {
     });
   }
 
+  /** Its owner hears of it in a message that may be lost, or that a full copy of ours leaves out. */
+  #decide(key: string): void {
+    const said = this.copy.set?.get(key);
+    const { registrationId } = said?.record.instance ?? {};
+    const lease = said && registrationId && { ...said, service: said.serviceKey, registrationId };
+    const served = lease && this.#registry.find(lease);
+    const isBehind =
+      served?.group === this.#owned &&
+      served.operatorRevision > (said?.record.operatorRevision ?? 0);
+    if (isBehind) this.#listener.decided(served);
+    else this.#undecided.delete(key);
+  }
+
   #take({ key, record, serviceKey, instanceId }: RecordEntry, by: TakeIn): void {
-    if (hlcWallMs(record.firstRegisteredHlc) > by.wallMs + MAX_AHEAD_MS) {
+    const { registrationId } = record.instance;
+    const isServed =
+      this.#registry.find({ service: serviceKey, instanceId, registrationId }) !== undefined;
+    // Times decide between processes: of the one that is served already, its time is believed.
+    if (!isServed && hlcWallMs(record.firstRegisteredHlc) > by.wallMs + MAX_AHEAD_MS) {
       if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
       return;
     }
     this.#quarantined.delete(key);
     const outcome = applyForeign(this.#registry, this.#owned, record, by);
-    const { registrationId } = record.instance;
-    if (outcome === "applied") {
-      const served = this.#registry.find({ service: serviceKey, instanceId, registrationId });
-      const isBehind = served && served.operatorRevision > record.operatorRevision;
-      if (isBehind) this.#listener.decided(served);
-    }
+    if (outcome === "applied") this.#decide(key);
     if (outcome !== "fenced") return;
     const fence = this.#registry.fences.find(serviceKey, instanceId, registrationId);
     if (fence !== undefined) this.#contradictions.note(key, fence, by.nowMs);

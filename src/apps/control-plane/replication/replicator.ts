@@ -243,7 +243,7 @@ export class Replicator {
       {
         vacated: (key) => void this.#vacated.add(key),
         succeeded: (orphans) => this.#options.succeeded(replicaId, orphans),
-        decided: (record) => this.own.decided(record, registry.hlc),
+        decided: (record) => this.#decided(record),
         ended: (fence) => this.#contradict(fence),
         changed: publish,
       },
@@ -254,6 +254,11 @@ export class Replicator {
     );
     this.peers.set(replicaId, peer);
     return peer;
+  }
+
+  #decided(record: InstanceRecord): void {
+    this.own.decided(record, this.#options.registry.hlc);
+    this.peers.get(record.group.ownerId)?.tellAgain(record);
   }
 
   /** What was said meanwhile is lost, and another server may carry less. */
