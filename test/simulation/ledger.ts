@@ -70,10 +70,12 @@ export class Ledger {
 
   /** A replica forgets what is not on its disk; what nobody remembers may come back. */
   died(replica: string, { header, journal }: ReplicaDisk): void {
-    const written = new Set(header?.fences.map(({ registrationId }) => registrationId));
-    for (const entry of journal) if ("fence" in entry) written.add(entry.fence.registrationId);
+    const fences = [...(header?.fences ?? [])];
+    for (const entry of journal) if ("fence" in entry) fences.push(entry.fence);
+    const ends = fences.filter(({ kind }) => kind === "registration");
+    const written = new Set<string>(ends.map(({ registrationId }) => registrationId));
     for (const entry of this.#entries.values()) {
-      if ((written as Set<string>).has(entry.registrationId)) continue;
+      if (written.has(entry.registrationId)) continue;
       entry.rememberedBy.delete(replica);
       if (entry.rememberedBy.size === 0) entry.isOut = false;
     }

@@ -85,8 +85,8 @@ export class SimClient {
         namespace: NAMESPACE,
         service,
         id,
-        address: { kind: "ip", value: "127.0.0.1" },
-        ports: [{ name: "http", port: 8_080, protocol: "http1" }],
+        address: { kind: "ip", value: this.host },
+        ports: [{ name: "http", port: portOf(service, what), protocol: "http1" }],
         weight: isUnreadable ? UNREADABLE_WEIGHT : DEFAULT_WEIGHT,
         priority: 0,
         locality: NO_LOCALITY,
@@ -117,6 +117,17 @@ export class SimClient {
     this.plane?.setHealth(view.key, what % 3 === 0 ? "unhealthy" : "healthy", "");
   }
 
+  /** Of its machine: nobody else has it. */
+  get host(): string {
+    return `10.0.0.${this.name.slice(1)}`;
+  }
+
+  /** True while a process of it listens there, perhaps without answering. */
+  isListening(port: number): boolean {
+    if (this.plane === undefined) return false;
+    return [...this.wanted.values()].some(({ instance }) => instance.ports[0]?.port === port);
+  }
+
   views(): KeptView[] {
     return this.plane?.instances() ?? [];
   }
@@ -143,4 +154,8 @@ export class SimClient {
     // Whether a replica answered is seen at the replica: this promise also ends without an answer.
     void plane.remove(key);
   }
+}
+
+function portOf(service: (typeof SERVICES)[number], what: number): number {
+  return 8_000 + 10 * SERVICES.indexOf(service) + (what % MAX_INSTANCES);
 }

@@ -10,6 +10,7 @@ import { AttachServerEnd } from "./attach-link.ts";
 import { ReplicaDisk, storeOn } from "./disks.ts";
 import { RegistryCheck } from "./registry-check.ts";
 import { SimBus } from "./sim-bus.ts";
+import { simProber } from "./sim-prober.ts";
 import { SimProcess } from "./sim-process.ts";
 import type { SimWorld } from "./sim-world.ts";
 import { WatchServerEnd } from "./watch-link.ts";
@@ -158,7 +159,7 @@ export class SimReplica {
 
   /** Alone, a replica has no bus. */
   #cluster(process: SimProcess) {
-    const { bus, plan, random, timeline } = this.#world;
+    const { bus, plan, random, timeline, network, doors } = this.#world;
     if (plan.replicaCount === 1) return {};
     const violate = (error: unknown): void => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -170,6 +171,7 @@ export class SimReplica {
       subjects: new ClusterSubjects(CLUSTER),
       address: this.address,
       random,
+      prober: simProber(network, doors, process),
     };
     return { cluster };
   }

@@ -4,6 +4,7 @@ import type { Break } from "./breaks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
+import type { Doors } from "./sim-prober.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What everybody in a world knows of it. */
@@ -17,6 +18,7 @@ export interface SimWorld {
   /** Among replicas. */
   readonly bus: FakeBusNetwork;
   readonly ledger: Ledger;
+  readonly doors: Doors;
   /** Of the replicas. */
   readonly addresses: string[];
   newId(prefix: string): string;

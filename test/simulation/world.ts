@@ -8,6 +8,7 @@ import { Network } from "./network.ts";
 import type { Fault, Plan } from "./plan.ts";
 import { SimAgent } from "./sim-agent.ts";
 import { SimClient } from "./sim-client.ts";
+import type { Doors } from "./sim-prober.ts";
 import { SimReplica } from "./sim-replica.ts";
 import type { SimWorld } from "./sim-world.ts";
 import { Timeline } from "./timeline.ts";
@@ -63,6 +64,13 @@ export class World implements SimWorld {
   get addresses(): string[] {
     return this.replicas.map(({ address }) => address);
   }
+
+  readonly doors: Doors = {
+    find: (host, port) => {
+      const client = this.clients.find((one) => one.host === host);
+      return client && { name: client.name, isOpen: client.isListening(port) };
+    },
+  };
 
   newId(prefix: string): string {
     return `${prefix}.${++this.#ids}`;
