@@ -9,8 +9,8 @@ export const MAX_OPENED_A_TURN = 16;
 /** Clients give up after 5 s without an answer: who has waited for so long would be answered in vain. */
 export const PATIENCE_MS = 4_000;
 
-/** Sockets that wait take a few KB each; all agents of a large cluster fit. */
-export const MAX_WAITING = 16_384;
+/** What they have sent already waits too, 64 KiB each at most: half a gigabyte at worst, 40 MB in a storm. */
+export const MAX_WAITING = 8_192;
 
 export interface ConnectionGateOptions {
   /** Lets a connection speak. */
