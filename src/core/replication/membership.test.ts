@@ -199,9 +199,21 @@ describe("who takes over", () => {
   test("is this replica for its share of the keys", () => {
     pass(16, "b", "c");
     const mine = Array.from({ length: 300 }, (_, i) => `k${i}`).filter((key) =>
-      members.isAdopter(key),
+      members.isAdopter(key, "gone"),
     );
     expect(mine.length).toBeGreaterThan(60);
     expect(mine.length).toBeLessThan(140);
+  });
+
+  test("is never the one that held it and knows it no longer", () => {
+    pass(16, "b", "c");
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+    const mine = (formerId: string) => keys.filter((key) => members.isAdopter(key, formerId));
+    const all = new Set([
+      ...mine("b"),
+      ...keys.filter((key) => adopterOf(key, ["a", "c"]) === "c"),
+    ]);
+    expect(mine("b").length).toBeGreaterThan(mine("gone").length);
+    expect(all.size).toBe(keys.length);
   });
 });

@@ -110,9 +110,13 @@ export class Membership {
     return [this.#self.replicaId, ...others.map(({ origin }) => origin.replicaId)];
   }
 
-  /** True when this replica takes over what a dead one held under this key. */
-  isAdopter(key: string): boolean {
-    return adopterOf(key, this.liveIds()) === this.#self.replicaId;
+  /**
+   * True when this replica takes over what `formerId` held under this key.
+   * @param formerId never the choice: where it started anew, it knows nothing of what it held
+   */
+  isAdopter(key: string, formerId: string): boolean {
+    const others = this.liveIds().filter((id) => id !== formerId);
+    return adopterOf(key, others) === this.#self.replicaId;
   }
 
   /** @param wallMs this replica's wall clock, to show how far the other one's is off */

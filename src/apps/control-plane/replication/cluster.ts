@@ -236,7 +236,7 @@ export class Cluster {
     const { membership } = this.members;
     return new OrphanKeeper({
       ...{ clock, log, prober, random: this.#options.random, registry: replica.registry },
-      isAdopter: (key) => membership.isAdopter(key),
+      isAdopter: (key, formerId) => membership.isAdopter(key, formerId),
       mayJudge: () => isSettled() && !membership.isIsolated,
       isOneMachine: () => this.#isOneMachine(),
       publish: () => replica.publish(),

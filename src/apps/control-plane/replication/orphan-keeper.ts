@@ -34,7 +34,7 @@ export interface OrphanKeeperOptions {
   readonly log: Log;
   readonly prober: Prober<TcpProbeTarget>;
   /** Whether this one of the live replicas takes over what a dead one held under `SERVICE/ID`. */
-  readonly isAdopter: (key: string) => boolean;
+  readonly isAdopter: (key: string, formerId: string) => boolean;
   /** False before this replica has settled, while it hears too few others, and just after it stood still. */
   readonly mayJudge: () => boolean;
   /** Replicas and instances share this machine: loopback addresses can be asked. */
@@ -113,7 +113,8 @@ export class OrphanKeeper implements OrphanCare {
   #due(): InstanceRecord[] {
     const { registry, clock, isAdopter } = this.#options;
     const nowMs = clock.nowMs();
-    const isMine = ({ service, id }: InstanceRecord) => isAdopter(`${service.key}/${id}`);
+    const isMine = ({ service, id, group }: InstanceRecord) =>
+      isAdopter(`${service.key}/${id}`, group.ownerId);
     const orphans = this.#orphans.due(nowMs, isMine);
     for (const record of this.#nextAtMs.keys()) {
       if (!registry.unowned.has(record)) this.#nextAtMs.delete(record);
