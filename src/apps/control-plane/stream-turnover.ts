@@ -61,16 +61,17 @@ export class StreamTurnover {
    * before, so first of all to a replica that is new to them.
    *
    * @param share 0..1; the replica that joined as one of n should get 1/n of all.
+   * @param reason for the agents' logs
    * @returns how many were chosen.
    */
-  rebalance(share: number): number {
+  rebalance(share: number, reason = "streams are spread over the replicas anew"): number {
     const { clock, random } = this.#options;
     let chosen = 0;
     for (const stay of this.#stays.values()) {
       if (stay.isAsked || random() >= share) continue;
       const dueAtMs = clock.nowMs() + random() * REBALANCE_WINDOW_MS;
       stay.dueAtMs = Math.min(stay.dueAtMs, dueAtMs);
-      stay.reason = "streams are spread over the replicas anew";
+      stay.reason = reason;
       chosen++;
     }
     return chosen;

@@ -16,6 +16,7 @@ const nothing = {
   fenced() {},
   stale() {},
   renewed() {},
+  cutOff() {},
 };
 
 test("when a wall clock that was an hour late is set right, nothing is dated an hour ahead", () => {

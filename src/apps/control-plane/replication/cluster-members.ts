@@ -1,5 +1,5 @@
 import type { Origin } from "../../../core/replication/entry.ts";
-import type { MemberView } from "../../../core/replication/member.ts";
+import type { MemberState, MemberView } from "../../../core/replication/member.ts";
 import { Membership, type MembershipChange } from "../../../core/replication/membership.ts";
 import type { Control, Heartbeat } from "../../../core/replication/messages.ts";
 import type { Clock } from "../../../ports/clock.ts";
@@ -11,6 +11,12 @@ const SILENT_AFTER_MS = 3_000;
 
 /** A replica that is dead for so long is not the one that clients went to: no partition is left alone as long. */
 const GIVEN_UP_AFTER_MS = 600_000;
+
+/**
+ * Longer than a hiccup, and short enough: with the 5 s until silence is noticed and the 10 s in which
+ * streams leave, agents are elsewhere before a drain there stops waiting for this replica's, after 30 s.
+ */
+const CUT_OFF_AFTER_MS = 8_000;
 
 /** What follows from news of the members. */
 export interface MemberEvents {
@@ -28,6 +34,8 @@ export interface MemberEvents {
   stale(): void;
   /** This process stood still, or heard too few others: who seems silent may have spoken meanwhile. */
   renewed(): void;
+  /** This replica hears too few others, and that is no hiccup. */
+  cutOff(): void;
 }
 
 /** The other replicas: who lives, who is told of, and what follows when that changes. */
@@ -37,6 +45,7 @@ export class ClusterMembers {
   readonly #log: Log;
   readonly #events: MemberEvents;
   #wasConnected = false;
+  #isolatedSinceMs = Number.POSITIVE_INFINITY;
   /** Lives that were settled when they were last heard. */
   readonly #ready = new Map<string, number>();
 
@@ -57,8 +66,12 @@ export class ClusterMembers {
 
   /** Where clients reach the others. Who goes, or cannot be reached, is not told of. */
   addresses(): ReplicaAddress[] {
+    // Who is cut off cannot tell who of the others is.
+    const { isIsolated } = this.membership;
+    const isThere = (state: MemberState) =>
+      state === "alive" || (isIsolated && state === "suspect");
     return this.list()
-      .filter(({ state, flags, address }) => state === "alive" && !flags.isLeaving && address)
+      .filter(({ state, flags, address }) => isThere(state) && !flags.isLeaving && address)
       .map(({ origin: { replicaId }, address }) => ({ replicaId, address }));
   }
 
@@ -102,7 +115,11 @@ export class ClusterMembers {
   }
 
   tick(): void {
-    this.#apply(this.membership.tick(this.#clock.nowMs()));
+    const nowMs = this.#clock.nowMs();
+    this.#apply(this.membership.tick(nowMs));
+    if (nowMs - this.#isolatedSinceMs < CUT_OFF_AFTER_MS) return;
+    this.#isolatedSinceMs = Number.POSITIVE_INFINITY;
+    this.#events.cutOff();
   }
 
   #apply(changes: readonly MembershipChange[]): void {
@@ -114,6 +131,7 @@ export class ClusterMembers {
 
   #follow(change: MembershipChange): void {
     const { kind } = change;
+    if (kind === "connected") this.#isolatedSinceMs = Number.POSITIVE_INFINITY;
     if (kind === "dead" || kind === "left") {
       this.#ready.delete(change.member.replicaId);
       this.#events.gone(change.member.replicaId, kind);
@@ -121,6 +139,7 @@ export class ClusterMembers {
     else if (kind === "restarted") this.#events.restarted(change.member.replicaId);
     else if (kind === "fenced") this.#events.fenced(FENCED);
     else if (kind === "stale") this.#events.stale();
+    else if (kind === "isolated" && this.#wasConnected) this.#isolatedSinceMs = this.#clock.nowMs();
     else if (kind === "paused" || kind === "connected") this.#events.renewed();
   }
 

@@ -190,3 +190,25 @@ test("a replica whose clock was set back takes an epoch that peers listen to", a
   expect(other.admin.status().instanceCount).toBe(2);
   expect(cluster.fenced).toEqual([]);
 });
+
+/** A client or an agent, and how often it was asked to go elsewhere. */
+function visitor(plane: ControlPlane): () => number {
+  let asked = 0;
+  plane.replica.attach("client", { notice() {}, drain: () => void asked++, end() {} });
+  return () => asked;
+}
+
+test("who is cut off from the others sends everybody to them, and a hiccup sends nobody", async () => {
+  const { cluster, network, pass, one } = two();
+  cluster.replica("three");
+  await pass(15_000);
+  const asked = visitor(one);
+  network.partition(["one"], ["two", "three"]);
+  await cluster.pass(10_000, 100);
+  network.calm();
+  await cluster.pass(20_000, 100);
+  expect(asked()).toBe(0);
+  network.partition(["one"], ["two", "three"]);
+  await cluster.pass(25_000, 100);
+  expect(asked()).toBe(1);
+});

@@ -100,6 +100,7 @@ export class Cluster {
       fenced: around.fenced,
       stale: () => this.replicator.reload(),
       renewed: () => rearmAll(replica.registry, clock.nowMs()),
+      cutOff: () => void turnover.rebalance(1, CUT_OFF),
     });
     const { softwareVersion } = around;
     const flags = () => ({
@@ -270,3 +271,6 @@ export class Cluster {
     return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
   }
 }
+
+/** Their drains and changes are heard by the others, who could not wait for agents that are here. */
+const CUT_OFF = "this replica is cut off from the others";
