@@ -15,6 +15,9 @@ const DRAIN_MS = 1_500;
 /** What could not be changed during a fault is not made up for in one burst after it. */
 const MAX_BACKLOG_S = 0.2;
 
+/** What changed this shortly before a split may not have been told in time. */
+const NEWS_MS = 2_000;
+
 /** How much a service may grow or shrink beyond its size. */
 const MARGIN = 2;
 
@@ -36,6 +39,9 @@ export class Churn {
   changes = 0;
   /** Drains that were refused or not answered. */
   failedDrains = 0;
+  /** Left alone for now: `SERVICE/ID`. */
+  readonly spared = new Set<string>();
+  #splitAtMs: number | undefined;
   readonly #options: ChurnOptions;
   readonly #random = seededRandom(4);
   readonly #unhealthy = new Set<string>();
@@ -65,6 +71,20 @@ export class Churn {
     clearInterval(this.#timer);
   }
 
+  /**
+   * Replicas do not hear each other from now on. A process that one of them has not heard of can be
+   * succeeded there by one that leaves before they meet: then nobody could tell who was the last.
+   */
+  split(): void {
+    this.#splitAtMs = performance.now();
+  }
+
+  /** All of them agree again. */
+  healed(): void {
+    this.#splitAtMs = undefined;
+    this.spared.clear();
+  }
+
   #change(): void {
     const found = this.#pick();
     if (found === undefined) return;
@@ -83,7 +103,8 @@ export class Churn {
     const service = services[Math.floor(this.#random() * services.length)] ?? "";
     const live = truth.liveOf(service).filter((one) => {
       const replica = fleet.replicaOf(one);
-      return !this.#busy.has(one.registrationId) && replica !== "" && !isSilent(replica);
+      const isLeftAlone = this.#busy.has(one.registrationId) || this.spared.has(keyOf(one));
+      return !isLeftAlone && replica !== "" && !isSilent(replica);
     });
     return live[Math.floor(this.#random() * live.length)];
   }
@@ -101,11 +122,19 @@ export class Churn {
     const { fleet } = this.#options;
     const others = fleet.clientCount - 1;
     const client = (fleet.clientOf(old) + 1 + Math.floor(this.#random() * others)) % (others + 1);
-    if (fleet.attachedTo(client) === "" || this.#options.isSilent(fleet.attachedTo(client))) {
+    const replica = fleet.attachedTo(client);
+    const isKnownThere = replica === fleet.replicaOf(old) || !this.#isNews(old);
+    if (replica === "" || this.#options.isSilent(replica) || !isKnownThere) {
       this.#flipHealth(old);
     } else {
       fleet.register(client, [this.#next(old)]);
     }
+  }
+
+  /** Whether it changed since replicas do not hear each other. */
+  #isNews(one: TrueRegistration): boolean {
+    if (this.#splitAtMs === undefined) return false;
+    return this.#options.truth.isRecent(keyOf(one), performance.now() - this.#splitAtMs + NEWS_MS);
   }
 
   #flipHealth(one: TrueRegistration): void {

@@ -70,6 +70,8 @@ export class Network {
     for (let attempt = 0; ; attempt++) {
       const network = new Network(prefix, 1 + ((process.pid + attempt * 37) % NETWORKS), count);
       stage.onClose(() => network.#remove() as undefined);
+      // Also of a run that is interrupted: nobody else would know of it.
+      process.once("exit", () => network.#remove());
       try {
         network.#build();
         return network;

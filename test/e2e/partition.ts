@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../support/free-port.ts";
+import { keyOf } from "../support/mesh-truth.ts";
 import { NatsServerProcess } from "../support/nats-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Replica, startReplica, waitUntilAllSettled } from "./cluster.ts";
@@ -95,7 +96,7 @@ export function partition(scale: Scale, say: (line: string) => void): Promise<Ru
         for (const [from, to] of pairs)
           network.cut(machineOf(network, from), machineOf(network, to));
         await delay(sizes.cutMs / 2);
-        conflicts += await claimOnAllSides(mesh, sides, sizes.conflicts);
+        conflicts += await claimOnAllSides(mesh, sides, sizes.conflicts, trial.churn.spared);
         await delay(sizes.cutMs / 2);
         network.heal();
       });
@@ -142,8 +143,11 @@ async function claimOnAllSides(
   { truth, fleet, churned }: MeshUnderTest,
   sides: readonly Side[],
   count: number,
+  spared: Set<string>,
 ): Promise<number> {
   const contested = churned.slice(0, count).flatMap((service) => truth.liveOf(service).slice(0, 1));
+  // The winner has to be there when they meet.
+  for (const one of contested) spared.add(keyOf(one));
   for (let side = 0; side < sides.length; side++) {
     const claims = contested.map(({ service, id, registrationId }) => ({
       ...{ service, id },

@@ -82,10 +82,12 @@ export class Trial {
     await delay(scale.calmMs);
     stage.note(`${fault} ...`);
     for (const { id } of silent) this.#silent.add(id);
+    this.churn.split();
     await happen();
     this.#silent.clear();
     const limits = { graceMs: GRACE_MS, timeoutMs: scale.agreeTimeoutMs };
     const agreed = await waitUntilAgreed({ ...mesh, replicas }, limits);
+    this.churn.healed();
     this.#healed.push({ fault, ...agreed });
     stage.note(
       `  healed: tables agree after ${agreed.tablesMs} ms, watchers after ${agreed.watchersMs} ms`,
