@@ -73,6 +73,9 @@ function checkSafe(world: World, asked: SimReplica, lease: LeaseKey): void {
     if (!its.every((replica) => canUseOthers(replica, agent, lease))) continue;
     // Each replica spoke for a moment of its own: since then the others may have left.
     if (world.replicas.length > 1 && !its.every((replica) => hasOthers(replica, lease))) continue;
+    // Or they left, and word of those who came instead is on its way to the agent.
+    const isAlone = !entry.set.endpoints().some(isOrdinary);
+    if (isAlone && !its.includes(asked)) continue;
     const isPicked = upstream.candidates.some(({ endpoint }) => isOf(endpoint, lease));
     if (isPicked) {
       world.violate(`drain of ${lease.registrationId} is SAFE and ${agent.name} still picks it`);
