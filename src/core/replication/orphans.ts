@@ -11,7 +11,7 @@ const GRACE_LEASES_AFTER_GOODBYE = 1;
 const JITTER_MS = 5_000;
 
 /** The chosen adopter may not hold the record, or hang: whoever holds it acts so much later. */
-const HEIR_WAIT_MS = 60_000;
+const HEIR_WAIT_MS = 20_000;
 
 interface Orphan {
   /** Of the owner that is gone: somebody has claimed it once it belongs to another one. */

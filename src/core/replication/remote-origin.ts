@@ -130,10 +130,9 @@ export class RemoteOrigin {
     return this.tick(nowMs);
   }
 
-  /** The bus came back: what was published meanwhile is lost. @param kind `full` when nothing here is believed */
-  reconnected(nowMs: number, kind: "vector" | "full" = "vector"): void {
-    const wait = this.#options.random() * RECONNECT_SPREAD_MS;
-    this.#pulls.want({ kind }, nowMs + wait);
+  /** The bus came back: what was published meanwhile is lost. @param want `full` when nothing here is believed */
+  reconnected(nowMs: number, want: PullWant = { kind: "vector" }): void {
+    this.#pulls.want(want, nowMs + this.#options.random() * RECONNECT_SPREAD_MS);
   }
 
   /** @param replicaCount live ones: more of them verify more rarely */

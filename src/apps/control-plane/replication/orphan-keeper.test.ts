@@ -146,7 +146,7 @@ describe("an orphan", () => {
     isAdopter = false;
     const record = theirRecord("a");
     keeper.orphaned([record], "dead");
-    await pass(90_000);
+    await pass(50_000);
     expect(record.isOwn).toBe(false);
     await pass(5_000);
     expect(record.isOwn).toBe(true);

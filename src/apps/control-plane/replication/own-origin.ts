@@ -1,5 +1,6 @@
 import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
+import type { Registry } from "../../../core/registry/registry.ts";
 import {
   type Origin,
   type ReplicatedRecord,
@@ -34,10 +35,12 @@ export class OwnOrigin {
   }
 
   /** Under a higher epoch everything is told anew. */
-  restart(epoch: number, records: Iterable<InstanceRecord>): void {
+  restart(epoch: number, { services }: Registry): void {
     const { origin, limits } = this.#log;
     this.#log = new OriginLog({ ...origin, epoch }, limits);
-    for (const record of records) this.written(record);
+    for (const { records } of services.values()) {
+      for (const record of records.values()) if (record.isOwn) this.written(record);
+    }
     this.publish();
   }
 

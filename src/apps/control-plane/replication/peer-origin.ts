@@ -144,7 +144,7 @@ export class PeerOrigin {
   /** Ends were missed, perhaps: whatever the next full copy does not hold ended long ago. */
   reload(): void {
     this.#isStale = true;
-    this.copy.reconnected(this.#clock.nowMs(), "full");
+    this.copy.reconnected(this.#clock.nowMs(), { kind: "full" });
   }
 
   /** It is dead, and nobody else holds its records any more: their end was missed here. */

@@ -1,7 +1,9 @@
+import type { InstanceRecord } from "../../../core/registry/record.ts";
 import { BusRequestError } from "../../../core/replication/bus-request-error.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
 import type { PullRequest } from "../../../core/replication/messages.ts";
 import type { PullEffect } from "../../../core/replication/origin-pulls.ts";
+import { bucketOf } from "../../../core/replication/origin-set.ts";
 import { PullSlots } from "../../../core/replication/pull-slots.ts";
 import type { ClusterSubjects } from "../../../core/replication/subjects.ts";
 import type { Bus } from "../../../ports/bus.ts";
@@ -53,6 +55,19 @@ export class PeerPulls {
   reconnected(): void {
     const nowMs = this.#options.clock.nowMs();
     for (const { copy } of this.#options.peers.values()) copy.reconnected(nowMs);
+  }
+
+  /**
+   * Of what a former life of a replica owned, and its new one does not: what that life said last reached
+   * some of the others only.
+   */
+  askAbout(orphans: readonly InstanceRecord[]): void {
+    const keys = orphans.map(({ service, id }) => bucketOf(`${service.key}/${id}`));
+    const buckets = [...new Set(keys)];
+    if (buckets.length === 0) return;
+    const nowMs = this.#options.clock.nowMs();
+    for (const { copy } of this.#options.peers.values())
+      copy.reconnected(nowMs, { kind: "buckets", buckets });
   }
 
   send(peer: PeerOrigin, effects: readonly PullEffect[]): void {

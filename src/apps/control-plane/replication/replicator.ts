@@ -166,11 +166,7 @@ export class Replicator {
 
   /** From now on under a higher epoch: under the present one nobody listens to us. */
   raise(epoch: number): void {
-    const own: InstanceRecord[] = [];
-    for (const { records } of this.#options.registry.services.values()) {
-      for (const record of records.values()) if (record.isOwn) own.push(record);
-    }
-    this.own.restart(epoch, own);
+    this.own.restart(epoch, this.#options.registry);
     this.#beat();
   }
 
@@ -242,7 +238,10 @@ export class Replicator {
       clusterClock,
       {
         vacated: (key) => void this.#vacated.add(key),
-        succeeded: (orphans) => this.#options.succeeded(replicaId, orphans),
+        succeeded: (orphans) => {
+          this.pulls.askAbout(orphans);
+          this.#options.succeeded(replicaId, orphans);
+        },
         decided: (record) => this.#decided(record),
         ended: (fence) => this.#contradict(fence),
         changed: publish,

@@ -97,3 +97,17 @@ test("what the dead said last is told by who heard it", async () => {
   expect(views(one, two)).toEqual(new Set(["gone"]));
   expect(notices).toEqual([]);
 });
+
+test("what a replica ended just before it lost everything is not kept by who missed it", async () => {
+  const { cluster, one, two, three } = await cutOff();
+  cluster.network.calm();
+  await cluster.pass(2_000);
+  cluster.network.cut(["one"], ["three"]);
+  await one.replica.deregister(aLease("a"));
+  await cluster.pass(100);
+  expect([views(two), views(three)]).toEqual([new Set(["gone"]), new Set(["1+0@one"])]);
+  cluster.network.calm();
+  const again = cluster.replica("one");
+  await cluster.pass(10_000);
+  expect(views(again, two, three)).toEqual(new Set(["gone"]));
+});
