@@ -4,7 +4,10 @@ import type { ServiceKey } from "../../core/model/names.ts";
 /** How long an agent's subscriptions wait for what it has seen elsewhere: replicas are milliseconds apart. */
 export const CATCH_UP_MS = 2_000;
 
-/** What has not arrived by then never will: its origin died with it, and everybody else agrees. */
+/**
+ * What has not arrived by then never will: its origin died with it, and everybody else agrees. Unless somebody
+ * is not heard: then it counts anew.
+ */
 export const GIVE_UP_MS = 30_000;
 
 /**

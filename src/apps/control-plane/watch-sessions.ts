@@ -44,6 +44,7 @@ export class WatchSessions implements WatchService {
   readonly #hub: DiscoveryHub;
   readonly #turnover: StreamTurnover;
   readonly #whenCaughtUp: WhenCaughtUp | undefined;
+  readonly #hearsAll: () => boolean;
   readonly #progressed: (key: ServiceKey) => void;
   readonly #slots: Set<Watcher>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   readonly #lost = new Map<string, LostAgent>();
@@ -64,12 +65,15 @@ export class WatchSessions implements WatchService {
     readonly turnover: StreamTurnover;
     /** Without it, nobody waits. */
     readonly whenCaughtUp?: WhenCaughtUp | undefined;
+    /** Whether all other replicas are heard: what has not arrived may still come, otherwise. */
+    readonly hearsAll: () => boolean;
   }) {
     this.replicaId = options.replicaId;
     this.epoch = options.hub.epoch;
     this.peers = options.peers;
     this.#turnover = options.turnover;
     this.#whenCaughtUp = options.whenCaughtUp;
+    this.#hearsAll = options.hearsAll;
     this.#clock = options.clock;
     this.#hub = options.hub;
     this.#progressed = options.progressed;
@@ -162,7 +166,9 @@ export class WatchSessions implements WatchService {
     this.#waiting.delete(watcher);
     held.release();
     if (!watcher.isBehind) return;
-    await whenCaughtUp(seen, GIVE_UP_MS);
+    while (!(await whenCaughtUp(seen, GIVE_UP_MS))) {
+      if (this.#hearsAll() || !this.#hub.watchers.has(watcher)) break;
+    }
     this.#hub.caughtUp(watcher);
   }
 

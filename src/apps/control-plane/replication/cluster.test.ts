@@ -212,3 +212,21 @@ test("who is cut off from the others sends everybody to them, and a hiccup sends
   await cluster.pass(25_000, 100);
   expect(asked()).toBe(1);
 });
+
+test("what an agent saw across a split is never taken from it by who has not heard of it", async () => {
+  const { cluster, network, one, other } = two();
+  cluster.replica("three");
+  await cluster.pass(15_000, 100);
+  network.partition(["one"], ["two", "three"]);
+  other.replica.register(anInput({ id: "a" }));
+  const there = new TestAgent(other, "agent-1").watch();
+  await cluster.pass(1_000, 100);
+  const { positions } = there.updates.at(-1) ?? {};
+  const here = new TestAgent(one, "agent-1", true, positions ?? []).watch();
+  await cluster.pass(120_000, 1_000);
+  expect(here.updates.map(({ kind, settled }) => [kind, settled])).toEqual([["pending", false]]);
+  network.calm();
+  await cluster.pass(60_000, 1_000);
+  expect(here.updates.at(-1)).toMatchObject({ settled: true });
+  expect(here.told.join(" ")).toContain("+a:healthy");
+});
