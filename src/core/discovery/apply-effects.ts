@@ -17,13 +17,19 @@ export function noteDraining(content: Endpoint | undefined, { draining }: Effect
   if (content?.state === "draining") draining.push(content);
 }
 
-/** The hash covers everything but the operator's revision. */
-export function isSameContent(a: Endpoint, b: Endpoint): boolean {
-  return (
-    a.hash === b.hash &&
-    a.registrationId === b.registrationId &&
-    a.operatorRevision === b.operatorRevision
-  );
+/**
+ * What to hold after a server sent `endpoint` of a process whose `former` content is held; the same
+ * object while nothing changed. The hash covers everything but the operator's revision: the highest one
+ * that was seen counts, because a server that lost its disk begins anew, and others do not.
+ */
+export function newestOf(former: Endpoint | undefined, endpoint: Endpoint): Endpoint {
+  if (former?.registrationId !== endpoint.registrationId) return endpoint;
+  const { operatorRevision, hash } = former;
+  if (operatorRevision < endpoint.operatorRevision) return endpoint;
+  if (hash === endpoint.hash) return former;
+  return operatorRevision === endpoint.operatorRevision
+    ? endpoint
+    : { ...endpoint, operatorRevision };
 }
 
 /** Whether `a` is an older process of the same id than `b`, as replicas order them; false when nobody said. */

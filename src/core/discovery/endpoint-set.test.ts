@@ -203,6 +203,16 @@ describe("no way back in time", () => {
     });
   });
 
+  test("a process whose end was seen is brought back by no replica that knows an older decision about it", () => {
+    const set = setWith(endpoint("a", { revision: 2 }));
+    // Of a replica that lost its disk, and counts decisions from 0 again.
+    set.apply(snapshot([endpoint("a", { port: 81 })], { version: 4 }), EPOCH + 1);
+    expect(set.endpoints()).toMatchObject([{ operatorRevision: 2, ports: [{ port: 81 }] }]);
+    set.apply(delta(4, [], { removals: [removal("a", "evicted")] }), EPOCH + 1);
+    set.apply(snapshot([endpoint("a", { revision: 2 })], { version: 6 }), EPOCH + 2);
+    expect(ids(set)).toEqual([]);
+  });
+
   test("an upsert wins over a removal of the same id in one update", () => {
     const a2 = endpoint("a", { process: "a-2" });
     const set = setWith(A);

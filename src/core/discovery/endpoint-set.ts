@@ -10,8 +10,8 @@ import type { InstanceId, RegistrationId } from "../model/names.ts";
 import {
   type Effects,
   isOlderProcess,
-  isSameContent,
   newEffects,
+  newestOf,
   noteDraining,
 } from "./apply-effects.ts";
 import type { ApplyResult } from "./apply-result.ts";
@@ -232,7 +232,7 @@ export class EndpointSet {
           : { ...endpoint, state: "draining" };
       case "allowed":
         this.#fences.accepted(endpoint);
-        return former !== undefined && isSameContent(former, endpoint) ? former : endpoint;
+        return newestOf(former, endpoint);
     }
   }
 
