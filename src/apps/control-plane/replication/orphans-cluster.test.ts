@@ -212,6 +212,20 @@ describe("a replica that was thought dead returns", () => {
     expect(viewOf(two).match(/2\+0 healthy@one/g)).toHaveLength(6);
   });
 
+  test("with two new lives in a row that know nothing: what the first one held is not forgotten", async () => {
+    const client = new Client(2);
+    client.attach(one);
+    await pass(1_000, client);
+    for (let life = 0; life < 2; life++) {
+      cluster.network.kill("one");
+      one = cluster.replica("one");
+      await pass(5_000);
+    }
+    await pass(ADOPTED_MS);
+    expect(viewOf(two).match(/i\d 1\+1 suspect@(two|three|four)/g)).toHaveLength(2);
+    expect(agree(one, two, three, four)).toBe(true);
+  });
+
   test("with a new life, and its clients do not: they are asked about", async () => {
     const client = new Client(6);
     client.attach(one);

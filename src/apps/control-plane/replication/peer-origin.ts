@@ -176,12 +176,22 @@ export class PeerOrigin {
     this.#contradictions.note(key, fence, this.#clock.nowMs());
   }
 
+  /** Also what a life before the former one held is said by nobody still. */
   #succeed(orphans: readonly RecordEntry[], nowMs: number): void {
-    const kept = this.#isStale ? [] : orphans;
-    const lost = this.#isStale ? orphans : [];
+    const lost = new Set<string>();
+    if (this.#isStale) {
+      for (const entry of orphans) {
+        lost.add(entry.key);
+        this.#leftovers.set(entry.key, { entry, sinceMs: nowMs });
+      }
+    }
     this.#isStale = false;
-    for (const entry of lost) this.#leftovers.set(entry.key, { entry, sinceMs: nowMs });
-    this.#listener.succeeded(this.#served(kept));
+    const unsaid = this.owned.filter(({ service, id, instance }) => {
+      const key = `${service.key}/${id}`;
+      const said = this.copy.set?.get(key)?.record.instance.registrationId;
+      return said !== instance.registrationId && !lost.has(key);
+    });
+    this.#listener.succeeded(unsaid);
   }
 
   #isLeftover({ key, serviceKey, instanceId, record }: RecordEntry): boolean {
@@ -193,13 +203,6 @@ export class PeerOrigin {
       served.instance.generation === generation &&
       this.copy.set?.get(key) === undefined
     );
-  }
-
-  #served(entries: readonly RecordEntry[]): InstanceRecord[] {
-    return entries.flatMap(({ serviceKey, instanceId }) => {
-      const record = this.#registry.services.get(serviceKey)?.records.get(instanceId);
-      return record?.group === this.#owned ? [record] : [];
-    });
   }
 
   /** Its owner hears of it in a message that may be lost, or that a full copy of ours leaves out. */
