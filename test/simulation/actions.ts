@@ -111,7 +111,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     const original = clientOf(world, who);
     if (world.clients.length > 8) return false;
     const twin = new SimClient(world, `t${world.clients.length}`, original.name);
-    for (const [key, local] of original.wanted) if (what % 2 === 0) twin.wanted.set(key, local);
+    if (what % 2 === 0) twin.copy(original);
     world.clients.push(twin);
     world.say(`${twin.name} starts with the ids of ${original.name}`);
     twin.start();

@@ -7,13 +7,13 @@ import type { Endpoint, Removal } from "../../src/core/model/endpoint.ts";
 export class SeenByAgent {
   /** Operator revision at which a registration was seen draining. */
   readonly #draining = new Map<string, number>();
-  /** Highest operator revision that was seen of a registration that is gone. */
+  /** Operator revision that only a higher one brings back. */
   readonly #gone = new Map<string, number>();
+  /** As it was seen last: a replica without its disk counts from 0 again. */
   readonly #revisions = new Map<string, number>();
 
   endpoint({ registrationId, operatorRevision, state }: Endpoint): void {
-    const known = this.#revisions.get(registrationId) ?? 0;
-    this.#revisions.set(registrationId, Math.max(known, operatorRevision));
+    this.#revisions.set(registrationId, operatorRevision);
     const gone = this.#gone.get(registrationId);
     if (gone !== undefined && operatorRevision > gone) this.#gone.delete(registrationId);
     const drained = this.#draining.get(registrationId);
@@ -29,7 +29,8 @@ export class SeenByAgent {
     for (const { registrationId, reason } of removals) {
       if (reason === "expired") continue;
       if (upserts.some((endpoint) => endpoint.registrationId === registrationId)) continue;
-      this.#gone.set(registrationId, this.#revisions.get(registrationId) ?? 0);
+      const seen = this.#revisions.get(registrationId) ?? 0;
+      this.#gone.set(registrationId, Math.max(seen, this.#draining.get(registrationId) ?? 0));
     }
   }
 

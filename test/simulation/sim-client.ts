@@ -102,6 +102,14 @@ export class SimClient {
     if (plane !== undefined && this.process.isRunning) this.#add(plane, local);
   }
 
+  /** Wants the same instances, at its own address. */
+  copy({ wanted }: SimClient): void {
+    const address = { kind: "ip", value: this.host } as const;
+    for (const [key, local] of wanted) {
+      this.wanted.set(key, { ...local, instance: { ...local.instance, address } });
+    }
+  }
+
   /** Takes one instance out. */
   leave(what: number): void {
     const keys = [...this.wanted.keys()];
