@@ -1,10 +1,17 @@
 import { lookup } from "node:dns/promises";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { createServer, isIP, type Server } from "node:net";
 import { ConnectionGate } from "./connection-gate.ts";
 
 /** Connections that the kernel takes while the event loop is busy; it allows 4,096 at most by default. */
 const BACKLOG = 4_096;
+
+/**
+ * libuv takes one connection of a listener in each turn of the event loop. Turns are long while many
+ * clients speak, and after the loss of a replica its clients would wait in the kernel until they give
+ * up: so several listeners share the port, where the kernel spreads connections over them.
+ */
+const LISTENERS = process.platform === "linux" ? 8 : 1;
 
 export interface GatedListener {
   readonly port: number;
@@ -32,10 +39,14 @@ export async function listenGated(
   let port = Number(address.slice(colon + 1));
   let failure: unknown;
   for (const host of hosts) {
-    const server = createServer((socket) => gate.admit(socket));
     try {
-      port = await listen(server, host, port);
-      servers.push(server);
+      // A shared port would hide that it is in use.
+      if (LISTENERS > 1 && port !== 0) await probe(host, port);
+      for (let i = 0; i < LISTENERS; i++) {
+        const server = createServer((socket) => gate.admit(socket));
+        port = await listen(server, { host, port, reusePort: LISTENERS > 1 });
+        servers.push(server);
+      }
     } catch (error) {
       // A machine without IPv6 has names that lead to it all the same.
       failure ??= error;
@@ -45,6 +56,12 @@ export async function listenGated(
   return { port, close };
 }
 
+async function probe(host: string, port: number): Promise<void> {
+  const server = createServer();
+  await listen(server, { host, port, reusePort: false });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
 async function addressesOf(host: string): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
   const found = await lookup(host, { all: true });
@@ -52,10 +69,10 @@ async function addressesOf(host: string): Promise<string[]> {
 }
 
 /** @returns the port, which is real when 0 was asked for */
-function listen(server: Server, host: string, port: number): Promise<number> {
+function listen(server: Server, address: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port, backlog: BACKLOG }, () => {
+    server.listen({ ...address, backlog: BACKLOG, exclusive: true }, () => {
       server.off("error", reject);
       // Out of files, for example: the connection is lost, and the next one may not be.
       server.on("error", (error) => process.emitWarning(error));
