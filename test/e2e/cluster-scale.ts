@@ -1,4 +1,4 @@
-import type { Population } from "./populate.ts";
+import type { Population } from "./population.ts";
 
 /** How large a run of several replicas is, and how long its faults last. */
 export interface TrialScale {

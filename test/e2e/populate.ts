@@ -5,6 +5,7 @@ import type { Replica } from "./cluster.ts";
 import { Crowd } from "./crowd.ts";
 import { Fleet } from "./fleet.ts";
 import type { Machine } from "./network.ts";
+import type { Population } from "./population.ts";
 import { SERVICE } from "./scale.ts";
 import type { Stage } from "./stage.ts";
 
@@ -19,19 +20,6 @@ export interface Side {
   readonly replicas: readonly Replica[];
   /** Where its watchers and agents run; on the run's own machine when left out. */
   readonly machine?: Machine;
-}
-
-/** How large the mesh of a run is. */
-export interface Population {
-  readonly services: number;
-  /** Of each service. */
-  readonly instances: number;
-  /** Attach sessions that keep all instances. */
-  readonly clients: number;
-  readonly watchers: number;
-  /** That a watcher watches, except the few that watch all. */
-  readonly servicesAWatcher: number;
-  readonly leaseMs: number;
 }
 
 export interface MeshUnderTest {
