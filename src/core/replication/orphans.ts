@@ -50,10 +50,10 @@ export class Orphans {
     return record.group === orphan.group && wordOn(record) === orphan.said;
   }
 
-  /** Their owner is back. */
-  reclaimed(ownerId: string): void {
+  /** Their owner is back. @param isKept those of them that it still has */
+  reclaimed(ownerId: string, isKept: (record: InstanceRecord) => boolean): void {
     for (const [record, { group }] of this.#orphans) {
-      if (group.ownerId === ownerId) this.#orphans.delete(record);
+      if (group.ownerId === ownerId && isKept(record)) this.#orphans.delete(record);
     }
   }
 

@@ -18,8 +18,8 @@ export type AbsenceReason = "dead" | "left" | "restarted";
 export interface OrphanCare {
   /** Again with records that it has already: their time goes on. */
   orphaned(records: Iterable<InstanceRecord>, reason: AbsenceReason): void;
-  /** Their owner keeps them again. */
-  reclaimed(replicaId: string): void;
+  /** An owner is back. @param isKept those of its records that it still has */
+  reclaimed(replicaId: string, isKept: (record: InstanceRecord) => boolean): void;
 }
 
 interface Absence {
@@ -66,7 +66,7 @@ export class AbsentOwners {
 
   /** The same life is heard again. */
   returned(replicaId: string): void {
-    if (this.#isBack(replicaId)) this.#options.care.reclaimed(replicaId);
+    if (this.#isBack(replicaId)) this.#reclaimed(replicaId);
   }
 
   /** A new life is heard: what it keeps of the former one is known when its records are here. */
@@ -77,8 +77,8 @@ export class AbsentOwners {
   /** The records of a new life are here. */
   succeeded(replicaId: string, orphans: readonly InstanceRecord[]): void {
     const { care } = this.#options;
-    // Until now all of the former one's, if it was gone.
-    care.reclaimed(replicaId);
+    // Until now all of the former one's, if it was gone; what earlier lives left stays nobody's.
+    this.#reclaimed(replicaId);
     care.orphaned(orphans, "restarted");
   }
 
@@ -104,6 +104,11 @@ export class AbsentOwners {
       this.#strangers.delete(replicaId);
       forget(replicaId);
     }
+  }
+
+  #reclaimed(replicaId: string): void {
+    const { care, peers } = this.#options;
+    care.reclaimed(replicaId, (record) => peers.get(replicaId)?.holds(record) === true);
   }
 
   #isBack(replicaId: string): boolean {

@@ -114,7 +114,7 @@ describe("an orphan", () => {
     const record = theirRecord("a");
     keeper.orphaned([record], "dead");
     await pass(29_000);
-    keeper.reclaimed("gone");
+    keeper.reclaimed("gone", () => true);
     await pass(30_000);
     expect(record.isOwn).toBe(false);
     keeper.orphaned([record], "dead");
@@ -122,6 +122,15 @@ describe("an orphan", () => {
     expect(record.isOwn).toBe(false);
     await pass(5_000);
     expect(record.isOwn).toBe(true);
+  });
+
+  test("stays one when a new life of its owner does not have it", async () => {
+    const [lost, kept] = [theirRecord("a"), theirRecord("b")];
+    keeper.orphaned([lost, kept], "dead");
+    await pass(20_000);
+    keeper.reclaimed("gone", (record) => record === kept);
+    await pass(15_000);
+    expect([lost.isOwn, kept.isOwn]).toEqual([true, false]);
   });
 
   test("is its owner's again when that has started anew and its client came back there", async () => {

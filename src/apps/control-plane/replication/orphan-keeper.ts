@@ -89,8 +89,8 @@ export class OrphanKeeper implements OrphanCare {
     for (const record of records) this.#orphans.add(record, reason === "left", nowMs);
   }
 
-  reclaimed(replicaId: string): void {
-    this.#orphans.reclaimed(replicaId);
+  reclaimed(replicaId: string, isKept: (record: InstanceRecord) => boolean): void {
+    this.#orphans.reclaimed(replicaId, isKept);
   }
 
   get #isSure(): boolean {

@@ -257,3 +257,15 @@ test("half of a cluster that is cut off judges nobody in haste, and all agree af
   expect(agree(one, two, three, four)).toBe(true);
   expect(viewOf(one).match(/i\d /g)).toHaveLength(6);
 });
+
+test("a replica that starts anew twice leaves nobody behind", async () => {
+  const client = new Client(3);
+  client.attach(one);
+  await pass(1_000, client);
+  cluster.replica("one");
+  await pass(5_000);
+  const again = cluster.replica("one");
+  await pass(ADOPTED_MS * 2);
+  expect(agree(again, two, three, four)).toBe(true);
+  expect(viewOf(again).match(/1\+1 suspect/g)).toHaveLength(3);
+});

@@ -101,6 +101,12 @@ export class PeerOrigin {
     return this.#quarantined.size;
   }
 
+  /** Whether it still says so of a record that is served as its own. */
+  holds({ service, id, instance }: InstanceRecord): boolean {
+    const held = this.copy.set?.get(`${service.key}/${id}`);
+    return held?.record.instance.registrationId === instance.registrationId;
+  }
+
   /** They are a copy: it may be kept. */
   get owned(): InstanceRecord[] {
     return this.#owned.members();
