@@ -1,8 +1,9 @@
 /** Seeds that found something once: what they found must stay found. */
 export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: string }[] = [
-  { seed: 8, found: "an agent kept an endpoint that a merged delta removed" },
-  { seed: 25, found: "a list of several chunks was asked for again at its first chunk" },
-  { seed: 9, found: "a drain was lost with an expired lease" },
-  { seed: 19, found: "a drain was SAFE before agents knew another endpoint" },
-  { seed: 5, found: "a drain was SAFE while an agent had requests there" },
+  { seed: 5, found: "a wall clock that was set right dated registrations an hour ahead" },
+  { seed: 22, found: "a known process was refused for its time, and its instance ended" },
+  { seed: 52, found: "an earlier expiry that was told late undid a deregistration" },
+  { seed: 66, found: "an operator's decision never reached the owner" },
+  { seed: 107, found: "a restarted replica was to adopt what it had lost" },
+  { seed: 211, found: "two new lives in a row forgot what the first one held" },
 ];

@@ -90,7 +90,11 @@ async function runAll(whole: Order): Promise<Outcome[]> {
   await Promise.all(
     Array.from({ length: every }, (_, i) => {
       const order = { ...whole, first: whole.first + i, count: whole.count - i, every };
-      return runWorker(order, (outcome) => outcomes.push(outcome));
+      return runWorker(order, (outcome) => {
+        outcomes.push(outcome);
+        const { seed, violation } = outcome;
+        if (violation !== undefined) process.stderr.write(`seed ${seed}: ${violation}\n`);
+      });
     }),
   );
   return outcomes.sort((a, b) => a.seed - b.seed);

@@ -34,7 +34,7 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** What people and programs do when nothing goes wrong. */
-export const OPERATIONS = ["pick", "start", "stop", "health", "drain", "undrain", "evict"] as const;
+const OPERATIONS = ["pick", "start", "stop", "health", "drain", "undrain", "evict"] as const;
 
 export type StepKind = Fault | (typeof OPERATIONS)[number];
 
