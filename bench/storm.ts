@@ -49,6 +49,8 @@ interface Storm {
   readonly failures: number;
   readonly lagP99Ms: number;
   readonly lagMaxMs: number;
+  /** Processor time between two samples of the loop, at most. */
+  readonly busiestMs: number;
   readonly serverBytes: number;
   readonly wrongLists: number;
 }
@@ -72,6 +74,7 @@ export async function storm({ rounds, quick, say }: StormOptions): Promise<Bench
       unchanged_snapshots: Math.max(...storms.map(({ answers }) => answers.unchangedSnapshot)),
       loop_lag_p99_ms: of(({ lagP99Ms }) => lagP99Ms),
       loop_lag_max_ms: of(({ lagMaxMs }) => lagMaxMs),
+      loop_cpu_max_ms: of(({ busiestMs }) => busiestMs),
       wrong_lists: Math.max(...storms.map(({ wrongLists }) => wrongLists)),
       not_back: Math.max(...storms.map(({ missing }) => missing)),
       failed_connections: of(({ failures }) => failures),
@@ -187,6 +190,8 @@ function change(replicas: readonly Replica[]): () => Promise<void> {
 interface Lag {
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** Processor time of the longest turn. */
+  readonly busiestMs: number;
 }
 
 /** Since it was asked for last (see lag-on-signal.ts). */
@@ -197,14 +202,15 @@ async function lagOf(replica: Replica): Promise<Lag> {
     const parts = replica.output().split("lag ");
     return parts.length > before && parts.at(-1)?.includes("\n");
   });
-  const [p99Ms = 0, maxMs = 0] = (replica.output().split("lag ").at(-1) ?? "")
+  const [p99Ms = 0, maxMs = 0, busiestMs = 0] = (replica.output().split("lag ").at(-1) ?? "")
     .split(/\s/)
     .map(Number);
-  return { p99Ms, maxMs };
+  return { p99Ms, maxMs, busiestMs };
 }
 
-function worstOf(lags: readonly Lag[]): { lagP99Ms: number; lagMaxMs: number } {
+function worstOf(lags: readonly Lag[]): Pick<Storm, "lagP99Ms" | "lagMaxMs" | "busiestMs"> {
   return {
+    busiestMs: Math.max(...lags.map(({ busiestMs }) => busiestMs)),
     lagP99Ms: Math.max(...lags.map(({ p99Ms }) => p99Ms)),
     lagMaxMs: Math.max(...lags.map(({ maxMs }) => maxMs)),
   };
@@ -212,7 +218,7 @@ function worstOf(lags: readonly Lag[]): { lagP99Ms: number; lagMaxMs: number } {
 
 function sumOf(
   reports: readonly StormReport[],
-): Omit<Storm, "lagP99Ms" | "lagMaxMs" | "serverBytes" | "wrongLists"> {
+): Omit<Storm, "lagP99Ms" | "lagMaxMs" | "busiestMs" | "serverBytes" | "wrongLists"> {
   const startMs = Math.min(...reports.map(({ brokenAtMs }) => brokenAtMs));
   const took = reports.flatMap(({ backAtMs }) => backAtMs.map((atMs) => atMs - startMs));
   took.sort((x, y) => x - y);
@@ -243,6 +249,6 @@ function describe(storm: Storm): string {
   return [
     `95 % back after ${seconds(storm.to95Ms)}, all after ${seconds(storm.to100Ms)}, missing ${storm.missing}, wrong lists ${storm.wrongLists}`,
     `answers: ${resumed} resumed, ${delta} deltas, ${snapshot} snapshots (${unchangedSnapshot} unchanged), ${absent} absent, ${pending} pending`,
-    `failed attempts ${storm.failures}; loop lag p99 ${storm.lagP99Ms} ms, max ${storm.lagMaxMs} ms; ${(storm.serverBytes / 1e6).toFixed(0)} MB a server`,
+    `failed attempts ${storm.failures}; loop lag p99 ${storm.lagP99Ms} ms, max ${storm.lagMaxMs} ms, longest turn ${storm.busiestMs} ms of CPU; ${(storm.serverBytes / 1e6).toFixed(0)} MB a server`,
   ].join("\n");
 }
