@@ -109,10 +109,11 @@ export class RegistryCheck {
     return true;
   }
 
-  #isSilent(entry: LedgerEntry, { instance }: InstanceRecord): boolean {
+  #isSilent(entry: LedgerEntry, { instance, adoption }: InstanceRecord): boolean {
     const heardAtMs = entry.sessions.get(this.#name)?.heardAtMs ?? 0;
     const isOfThisLife = heardAtMs >= this.#startedAtMs;
     // It took over what another replica kept: there is nobody to be heard.
+    if (adoption > 0 && !entry.isRunning()) return true;
     if (!isOfThisLife && !this.#restored.has(entry.registrationId)) return !entry.isRunning();
     const sinceMs = Math.max(heardAtMs, this.#startedAtMs);
     return this.#world.timeline.nowMs - sinceMs >= instance.leaseMs;
