@@ -18,6 +18,8 @@ export interface ListChange {
   readonly id: string;
   readonly registrationId: string;
   readonly isDraining: boolean;
+  /** Of a removal: its lease ran out. */
+  readonly isExpired: boolean;
 }
 
 export interface CrowdEvent {

@@ -68,7 +68,7 @@ function startWatcher(options: CrowdStart["watchers"][number], seed: number): vo
   for (const service of services) {
     const entry = table.subscribe("default", service);
     if (entry !== undefined)
-      follow(table, entry, (changes) => {
+      follow(table, entry, last, (changes) => {
         events.push({ watcher, changes, by: last.about(changes[0]?.id) });
       });
   }
@@ -78,13 +78,14 @@ function startWatcher(options: CrowdStart["watchers"][number], seed: number): vo
 function follow(
   table: ServiceTable,
   entry: ServiceEntry,
+  last: LastUpdate,
   tell: (changes: ListChange[]) => void,
 ): void {
   const { service } = splitServiceKey(entry.key);
   let former = new Map<string, Endpoint>();
   table.follow(entry, () => {
     const now = new Map(entry.set.endpoints().map((endpoint) => [endpoint.id as string, endpoint]));
-    const changes = changesBetween(service, former, now);
+    const changes = changesBetween(service, former, now, (id) => last.expires(id));
     former = now;
     if (changes.length > 0) tell(changes);
   });
@@ -94,10 +95,19 @@ function changesBetween(
   service: string,
   former: ReadonlyMap<string, Endpoint>,
   now: ReadonlyMap<string, Endpoint>,
+  expires: (registrationId: string) => boolean,
 ): ListChange[] {
   const changes: ListChange[] = [];
   const note = (kind: ListChange["kind"], { id, registrationId, state }: Endpoint): void => {
-    changes.push({ kind, service, id, registrationId, isDraining: state === "draining" });
+    const isExpired = kind === "removed" && expires(registrationId);
+    changes.push({
+      kind,
+      service,
+      id,
+      registrationId,
+      isExpired,
+      isDraining: state === "draining",
+    });
   };
   for (const [id, endpoint] of former) {
     if (now.get(id)?.registrationId !== endpoint.registrationId) note("removed", endpoint);

@@ -6,6 +6,12 @@ export class LastUpdate {
   #replica = "";
   #update: EndpointsUpdate | undefined;
 
+  /** Whether it says that the lease of that process ran out. */
+  expires(registrationId: string): boolean {
+    const removal = this.#update?.removals.find((one) => one.registrationId === registrationId);
+    return removal?.reason === "expired";
+  }
+
   /** @param id of an instance that it is about. */
   about(id: string | undefined): string {
     if (this.#update === undefined) return "nobody";

@@ -108,6 +108,19 @@ describe("what a watcher sees", () => {
     expect(counts()).toEqual([0, 1]);
   });
 
+  test("what expired there may be seen again until the news of its end come", () => {
+    const { truth, check, see, counts } = watching();
+    truth.leaving("r1");
+    check.saw("w", [{ kind: "removed", isDraining: false, isExpired: true, ...one("r1") }]);
+    truth.gone("r1");
+    see("added", "r1");
+    expect(counts()).toEqual([0, 0]);
+    expect(check.mismatches(0)).toEqual(["w orders/a zombie r1"]);
+    see("removed", "r1");
+    see("added", "r1");
+    expect(counts()).toEqual([0, 1]);
+  });
+
   test("a predecessor that comes back is resurrected, and its successor lost", () => {
     const { truth, check, counts, see } = watching();
     live(truth, "r2");

@@ -10,12 +10,14 @@ const MAX_HISTORY = 8;
 export interface SeenChange extends TrueRegistration {
   readonly kind: "added" | "removed" | "changed";
   readonly isDraining: boolean;
+  /** Of a removal: its lease ran out, as the watcher was told. */
+  readonly isExpired?: boolean;
 }
 
 interface View {
   readonly services: readonly string[];
   readonly seen: Map<string, string>;
-  /** Registrations that this watcher lost once, and those that it saw draining. */
+  /** Registrations that left this watcher's lists for good, and those that it saw draining. */
   readonly removed: Set<string>;
   readonly draining: Set<string>;
   /** By key, the last of what happened there, for whoever has to find out why. */
@@ -26,7 +28,10 @@ interface View {
 export class WatcherCheck {
   /** Removals of what was neither asked to end nor superseded. */
   shrinks = 0;
-  /** Returns of what was on its way out and had left that list, or had been draining in it. */
+  /**
+   * Returns of what was on its way out and had left that list, or had been draining in it. What expired may
+   * come back: late news of its client say that it was alive, before they say that it left.
+   */
   resurrected = 0;
   readonly #shrinkLines: string[] = [];
   readonly #resurrectionLines: string[] = [];
@@ -79,7 +84,7 @@ export class WatcherCheck {
   #removed(watcher: string, view: View, change: SeenChange): void {
     const { registrationId } = change;
     view.seen.delete(keyOf(change));
-    view.removed.add(registrationId);
+    if (change.isExpired !== true) view.removed.add(registrationId);
     const phase = this.#truth.phaseOf(registrationId);
     if (phase !== "starting" && phase !== "live") return;
     this.shrinks++;
