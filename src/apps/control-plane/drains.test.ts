@@ -55,6 +55,18 @@ describe("a drain", () => {
     expect(box.answer).toMatchObject({ outcome: "safe", pending: [], agentCount: 2 });
   });
 
+  test("waits for an agent that took the list and holds on to what it had", async () => {
+    const agent = new TestAgent(plane, "agent").watch();
+    const box = await drain();
+    agent.inFlight("a", "ra", 0);
+    agent.ack({ held: true });
+    await settlePromises();
+    expect(box.answer).toBeUndefined();
+    agent.ack();
+    await settlePromises();
+    expect(box.answer?.outcome).toBe("safe");
+  });
+
   test("names at the deadline who holds it up, and why", async () => {
     const agents = ["deaf", "silent", "busy"].map((id) => new TestAgent(plane, id).watch());
     const box = await drain(1_000);

@@ -100,6 +100,10 @@ function whyPending(
     const detail = `it acknowledged version ${subscription.ackedVersion}, not yet ${neededVersion}`;
     return { agentId, kind: "not-acknowledged", detail };
   }
+  if (subscription.trouble?.isHeld === true) {
+    const detail = "it holds on to what it had until its list is known to be complete";
+    return { agentId, kind: "not-acknowledged", detail };
+  }
   const count = subscription.watcher.inFlightTo(registrationId);
   if (count === 0) return undefined;
   const detail =
