@@ -1,4 +1,5 @@
 import {
+  type Doubt,
   EXPIRY_INTERVAL_MS,
   expireDue,
   type RoundTime,
@@ -13,6 +14,9 @@ import type { RegistryReplica } from "./registry-replica.ts";
 /** Old fences and empty services are looked for this often. */
 const FORGET_INTERVAL_MS = 60_000;
 
+/** Heard again, a replica has by then told what was missed: which clients went to it. */
+const SURE_AFTER_MS = 5_000;
+
 /**
  * Ends leases that ran out, one round a second. While a replica is not heard to which clients may have
  * gone, silence ends nobody.
@@ -23,6 +27,8 @@ export class LeaseReaper {
   readonly #replica: RegistryReplica;
   readonly #guard: SelfPreservation;
   readonly #isEverybodyHeard: () => boolean;
+  /** When somebody was not heard last. */
+  #unsureAtMs = Number.NEGATIVE_INFINITY;
   #last: RoundTime;
   #forgotAtMs = 0;
   #frozenScopes = "";
@@ -68,10 +74,7 @@ export class LeaseReaper {
       this.#log.warn({ pausedMs }, "this process stood still; every lease runs anew");
       rearmAll(registry, time.nowMs);
     } else {
-      const { sessions } = this.#replica;
-      const isAttached = (sessionId: string): boolean => sessions.isOpen(sessionId);
-      const doubt = this.#isEverybodyHeard() ? undefined : { isAttached };
-      const expired = expireDue(registry, this.#guard, time, doubt);
+      const expired = expireDue(registry, this.#guard, time, this.#doubt(time.nowMs));
       if (expired > 0) this.#log.info({ expired }, "leases ran out");
     }
     this.#last = time;
@@ -80,6 +83,13 @@ export class LeaseReaper {
     if (time.nowMs - this.#forgotAtMs < FORGET_INTERVAL_MS) return;
     this.#forgotAtMs = time.nowMs;
     registry.forgetOld(time.nowMs);
+  }
+
+  #doubt(nowMs: number): Doubt | undefined {
+    if (!this.#isEverybodyHeard()) this.#unsureAtMs = nowMs;
+    if (nowMs - this.#unsureAtMs >= SURE_AFTER_MS) return undefined;
+    const { sessions } = this.#replica;
+    return { isAttached: (sessionId) => sessions.isOpen(sessionId) };
   }
 
   #sayFrozen(): void {

@@ -1,3 +1,4 @@
+import { FENCE_TTL_MS } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
 import type { MemberState } from "../../../core/replication/member.ts";
@@ -8,7 +9,7 @@ import type { PeerOrigin } from "./peer-origin.ts";
 /** Others pull the copy of a dead replica from us meanwhile; then it would only bring back what is over. */
 const FORGET_AFTER_MS = 60_000;
 
-/** By then a replica that came meanwhile has the copy that others hold, and says so. */
+/** By then who was heard again has told what it adopted, and one that came meanwhile has the copy of the others. */
 const ABANDON_AFTER_MS = 10_000;
 
 /** `restarted`: its new life says nothing of these. */
@@ -25,6 +26,8 @@ export interface OrphanCare {
 interface Absence {
   readonly reason: AbsenceReason;
   readonly sinceMs: number;
+  /** When somebody else held them last, or was not heard. */
+  heldAtMs: number;
   /** Epoch and sequence of the copy whose records were orphaned. */
   seen: string;
 }
@@ -44,6 +47,7 @@ export interface AbsentOwnersOptions {
 export class AbsentOwners {
   readonly #options: AbsentOwnersOptions;
   readonly #absences = new Map<string, Absence>();
+  #staleAtMs = Number.NEGATIVE_INFINITY;
   /** When replicas that never spoke to us were first seen here. */
   readonly #strangers = new Map<string, number>();
   /** The epoch at which all of a replica was over. */
@@ -56,12 +60,17 @@ export class AbsentOwners {
   gone(replicaId: string, reason: AbsenceReason): void {
     const { clock, peers } = this.#options;
     const nowMs = clock.nowMs();
-    this.#absences.set(replicaId, { reason, sinceMs: nowMs, seen: "" });
+    this.#absences.set(replicaId, { reason, sinceMs: nowMs, heldAtMs: nowMs, seen: "" });
     const peer = peers.get(replicaId);
     if (peer === undefined) return;
     // What it said last reached perhaps only some of us: they compare their copies.
     peer.copy.reconnected(nowMs);
     this.#orphan(peer, replicaId);
+  }
+
+  /** This replica was out of contact for so long that others may have forgotten what ended meanwhile. */
+  stale(): void {
+    this.#staleAtMs = this.#options.clock.nowMs();
   }
 
   /** The same life is heard again. */
@@ -96,9 +105,9 @@ export class AbsentOwners {
       const absence = this.#absences.get(replicaId);
       if (absence === undefined) continue;
       this.#orphan(peer, replicaId);
-      const goneForMs = nowMs - absence.sinceMs;
-      if (goneForMs >= ABANDON_AFTER_MS && !isHeldElsewhere(peer.copy.origin)) peer.abandon();
-      if (peer.ownedCount > 0 || goneForMs < FORGET_AFTER_MS) continue;
+      if (!this.#wasAway || isHeldElsewhere(peer.copy.origin)) absence.heldAtMs = nowMs;
+      if (nowMs - absence.heldAtMs >= ABANDON_AFTER_MS) peer.abandon();
+      if (peer.ownedCount > 0 || nowMs - absence.sinceMs < FORGET_AFTER_MS) continue;
       this.#over.set(replicaId, peer.copy.origin.epoch);
       this.#absences.delete(replicaId);
       this.#strangers.delete(replicaId);
@@ -109,6 +118,11 @@ export class AbsentOwners {
   #reclaimed(replicaId: string): void {
     const { care, peers } = this.#options;
     care.reclaimed(replicaId, (record) => peers.get(replicaId)?.holds(record) === true);
+  }
+
+  /** Else what others decided comes back as a fence. */
+  get #wasAway(): boolean {
+    return this.#options.clock.nowMs() - this.#staleAtMs < FENCE_TTL_MS;
   }
 
   #isBack(replicaId: string): boolean {
@@ -128,8 +142,8 @@ export class AbsentOwners {
   /** Also what arrived after it was gone. */
   #orphan({ copy, owned }: PeerOrigin, replicaId: string): void {
     const absence = this.#absences.get(replicaId);
-    // All others are done with it: what is left here was cut off when they decided.
-    if (!this.#options.isHeldElsewhere(copy.origin)) return;
+    // All others are done with it, and have forgotten why: what is left here is not adopted.
+    if (this.#wasAway && !this.#options.isHeldElsewhere(copy.origin)) return;
     const seen = `${copy.origin.epoch}/${copy.seq}`;
     if (absence === undefined || absence.seen === seen) return;
     absence.seen = seen;

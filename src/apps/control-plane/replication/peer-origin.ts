@@ -28,6 +28,9 @@ const MAX_QUARANTINED = 10_000;
 /** Whoever took over what a peer no longer holds is heard within seconds, unless he is cut off. */
 const LEFTOVER_GRACE_MS = 30_000;
 
+/** Whoever is heard again has told within it what was missed meanwhile. */
+const TOLD_WITHIN_MS = 10_000;
+
 /** Two heartbeats. */
 const HEARD_WITHIN_MS = 2_000;
 
@@ -64,6 +67,8 @@ export class PeerOrigin {
     string,
     { readonly entry: RecordEntry; readonly sinceMs: number }
   >();
+  /** When somebody who might claim a leftover was not heard last. */
+  #incompleteAtMs = 0;
   readonly #contradictions = new Contradictions();
   readonly #selfId: string;
   #isStale = false;
@@ -133,9 +138,11 @@ export class PeerOrigin {
   review(isComplete: boolean): readonly Fence[] {
     for (const key of this.#quarantined) this.offer(key);
     const nowMs = this.#clock.nowMs();
+    if (!isComplete) this.#incompleteAtMs = nowMs;
+    const isTold = nowMs - this.#incompleteAtMs >= TOLD_WITHIN_MS;
     for (const [key, { entry, sinceMs }] of this.#leftovers) {
       if (!this.#isLeftover(entry)) this.#leftovers.delete(key);
-      else if (isComplete && nowMs - sinceMs >= LEFTOVER_GRACE_MS) {
+      else if (isTold && nowMs - sinceMs >= LEFTOVER_GRACE_MS) {
         this.#leftovers.delete(key);
         this.#end(endOf(entry), nowMs);
       }
