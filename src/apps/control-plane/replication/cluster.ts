@@ -98,7 +98,10 @@ export class Cluster {
       restarted: (replicaId) => this.#absent.restarted(replicaId),
       ready: (liveCount) => void turnover.rebalance(1 / liveCount),
       fenced: around.fenced,
-      stale: () => this.replicator.reload(),
+      stale: () => {
+        this.#absent.stale();
+        this.replicator.reload();
+      },
       renewed: () => rearmAll(replica.registry, clock.nowMs()),
       cutOff: () => void turnover.rebalance(1, CUT_OFF),
     });
