@@ -33,8 +33,8 @@ export class RemoteOrigin {
   readonly #parked = new ParkedBatches();
   /** What is served: of the latest epoch that is completely here. */
   #copy: OriginCopy | undefined;
-  /** The latest epoch that anybody spoke of; higher than the copy's while it is loaded. */
-  #epoch = 0;
+  /** The latest epoch that anybody spoke of, the only one listened to; higher than the copy's while it is loaded. */
+  epoch = 0;
   readonly #beats = new BeatCheck();
   #gapCount = 0;
   /** Buckets were repaired and no heartbeat has agreed since: then all is pulled. */
@@ -65,7 +65,7 @@ export class RemoteOrigin {
   /** True when nothing is known to be missing. */
   get isSynced(): boolean {
     return (
-      this.#copy?.origin.epoch === this.#epoch && this.#parked.size === 0 && !this.#pulls.isBehind
+      this.#copy?.origin.epoch === this.epoch && this.#parked.size === 0 && !this.#pulls.isBehind
     );
   }
 
@@ -88,8 +88,8 @@ export class RemoteOrigin {
 
   /** Somebody speaks of that epoch: its replica, or one that holds a copy. @returns false when it is over */
   heardOf(epoch: number, nowMs: number): boolean {
-    if (epoch > this.#epoch) this.#meet(epoch, nowMs);
-    return epoch === this.#epoch;
+    if (epoch > this.epoch) this.#meet(epoch, nowMs);
+    return epoch === this.epoch;
   }
 
   batch(batch: DeltaBatch, nowMs: number): readonly PullEffect[] {
@@ -144,8 +144,8 @@ export class RemoteOrigin {
       this.#scheduleVerify(nowMs);
       this.#pulls.want({ kind: "vector" }, nowMs);
     }
-    const copy = this.#copy?.origin.epoch === this.#epoch ? this.#copy : undefined;
-    const origin = { replicaId: this.replicaId, epoch: this.#epoch };
+    const copy = this.#copy?.origin.epoch === this.epoch ? this.#copy : undefined;
+    const origin = { replicaId: this.replicaId, epoch: this.epoch };
     if (this.#pulls.open(origin, copy?.seq, nowMs)) copy?.startJournal();
     return this.#pulls.effects(nowMs);
   }
@@ -158,7 +158,7 @@ export class RemoteOrigin {
 
   /** A higher epoch: what is served stays until the new one is here. */
   #meet(epoch: number, nowMs: number): void {
-    this.#epoch = epoch;
+    this.epoch = epoch;
     this.#pulls.cancel();
     this.#parked.clear();
     this.#forgetBeats();
@@ -252,11 +252,11 @@ export class RemoteOrigin {
     const { set, fences } = loaded(entries);
     if (!digestsEqual(set.root, answer.digest)) return false;
     const copy = this.#copy;
-    if (copy?.origin.epoch === this.#epoch) {
+    if (copy?.origin.epoch === this.epoch) {
       if (answer.seq < copy.seq && !copy.canReplayFrom(answer.seq)) return false;
       this.#tell(copy.replaceAll(set, answer.seq, fences));
     } else {
-      const origin = { replicaId: this.replicaId, epoch: this.#epoch };
+      const origin = { replicaId: this.replicaId, epoch: this.epoch };
       const change = new ChangeBuilder();
       const orphans = change.succeed(copy?.set ?? new OriginSet(), set, fences);
       this.#copy = new OriginCopy(origin, set, answer.seq);

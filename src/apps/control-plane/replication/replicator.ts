@@ -288,9 +288,8 @@ export class Replicator {
   #applied(): AppliedPosition[] {
     const nowMs = this.#options.clock.nowMs();
     return Array.from(this.peers.values(), ({ copy, heardAtMs }) => ({
-      ...copy.origin,
-      seq: copy.seq,
-      silentMs: nowMs - heardAtMs,
+      ...{ replicaId: copy.replicaId, epoch: copy.origin.epoch || copy.epoch },
+      ...{ seq: copy.seq, silentMs: nowMs - heardAtMs },
     }));
   }
 
