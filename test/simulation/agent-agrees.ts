@@ -2,12 +2,17 @@ import type { ControlPlane } from "../../src/apps/control-plane/start.ts";
 import { digestsEqual } from "../../src/core/model/digest.ts";
 import type { Endpoint } from "../../src/core/model/endpoint.ts";
 import { type ServiceKey, splitServiceKey } from "../../src/core/model/names.ts";
+import type { Ledger } from "./ledger.ts";
 import { SERVICE_KEYS, UNREADABLE_WEIGHT } from "./services.ts";
 import type { SimAgent } from "./sim-agent.ts";
 import type { SimReplica } from "./sim-replica.ts";
 
 /** I2: an agent holds what the replica serves. */
-export function whyApart(agent: SimAgent, { plane, name }: SimReplica): string | undefined {
+export function whyApart(
+  agent: SimAgent,
+  { plane, name }: SimReplica,
+  ledger: Ledger,
+): string | undefined {
   for (const key of SERVICE_KEYS) {
     const set = agent.plane?.table.entry(key)?.set;
     const served = plane?.replica.registry.services.get(key)?.records;
@@ -15,18 +20,30 @@ export function whyApart(agent: SimAgent, { plane, name }: SimReplica): string |
     const records = served === undefined ? [] : [...served.values()];
     if (set.heldCount > 0) return `${agent.name} still holds ${set.heldCount} of ${key}`;
     const held = new Map(set.endpoints().map((endpoint) => [endpoint.id, endpoint]));
+    let isOver = false;
     for (const { endpoint } of records) {
+      // An older process of the id, which a replica without its disk let in again: it is over, and the agent knows.
+      const its = held.get(endpoint.id)?.registrationId;
+      if (its !== endpoint.registrationId && !isRunning(ledger, endpoint)) {
+        isOver = true;
+        held.delete(endpoint.id);
+        continue;
+      }
       const reason = whyDifferent(agent, endpoint, held.get(endpoint.id));
       if (reason !== undefined) return `${agent.name} ${reason} of ${name}`;
       held.delete(endpoint.id);
     }
     const [surplus] = held.values();
     if (surplus !== undefined) return `${agent.name} still has ${surplus.registrationId}`;
-    if (records.length > 0 && !isDigestEqual(agent, plane, key)) {
+    if (records.length > 0 && !isOver && !isDigestEqual(agent, plane, key)) {
       return `${agent.name} has another digest of ${key}`;
     }
   }
   return undefined;
+}
+
+function isRunning(ledger: Ledger, { registrationId }: Endpoint): boolean {
+  return ledger.find(registrationId)?.isRunning() === true;
 }
 
 function isDigestEqual({ plane: agent }: SimAgent, plane: ControlPlane, key: ServiceKey): boolean {

@@ -32,7 +32,9 @@ export function whyNotConverged(world: World): string | undefined {
   for (const replica of world.replicas) {
     const why =
       whyClientsAreMissing(world, replica) ??
-      world.agents.map((agent) => whyApart(agent, replica)).find((text) => text !== undefined);
+      world.agents
+        .map((agent) => whyApart(agent, replica, world.ledger))
+        .find((text) => text !== undefined);
     if (why !== undefined) return why;
   }
   return whyBack(world);

@@ -6,4 +6,6 @@ export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 66, found: "an operator's decision never reached the owner" },
   { seed: 107, found: "a restarted replica was to adopt what it had lost" },
   { seed: 211, found: "two new lives in a row forgot what the first one held" },
+  { seed: 324, found: "a drain was SAFE while an agent held on to what it had" },
+  { seed: 2629, found: "a new life under a lower epoch was never listened to" },
 ];
