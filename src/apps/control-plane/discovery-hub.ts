@@ -85,6 +85,11 @@ export class DiscoveryHub {
     this.#coalescer.changed(this.#isUrgent);
   }
 
+  /** Tells what was staged now: what this replica has heard is in its answers from here on. */
+  commit(): void {
+    if (this.#staged.size > 0 || this.#stagedRecords.size > 0) this.#coalescer.changed(true);
+  }
+
   /** Everything is known now: what was merged can be obeyed. */
   settle(): void {
     this.isSettled = true;
@@ -94,6 +99,7 @@ export class DiscoveryHub {
   /** This replica has heard by now what that watcher's agent had seen elsewhere. */
   caughtUp(watcher: Watcher): void {
     watcher.isBehind = false;
+    this.commit();
     if (this.isSettled && this.watchers.has(watcher)) this.#settleFor(watcher);
   }
 

@@ -49,6 +49,15 @@ test("an agent that saw more waits, and is then answered for good", async () => 
   expect(asked).toHaveLength(1);
 });
 
+test("what was heard a moment ago is in the answer that is for good", async () => {
+  const agent = agentThatSaw(SEEN);
+  plane.replica.register(anInput({ id: "b", registrationId: "r-b" as never }));
+  plane.replica.register(anInput({ id: "c", registrationId: "r-c" as never }));
+  await asked[0]?.answer(true);
+  // Two chunks of one snapshot.
+  expect(agent.told).toEqual(["snapshot>3 +a:healthy +b:healthy", "snapshot>3 +c:healthy"]);
+});
+
 test("a replica that is still behind answers unsettled, and settles when it has caught up", async () => {
   const agent = agentThatSaw(SEEN);
   const other = agentThatSaw([]);

@@ -164,6 +164,7 @@ export class WatchSessions implements WatchService {
   ): Promise<void> {
     watcher.isBehind = !(await whenCaughtUp(seen, CATCH_UP_MS));
     this.#waiting.delete(watcher);
+    this.#hub.commit();
     held.release();
     if (!watcher.isBehind) return;
     while (!(await whenCaughtUp(seen, GIVE_UP_MS))) {
