@@ -45,7 +45,7 @@ export function whyApart(
 function isRunning(ledger: Ledger, { registrationId }: Endpoint): boolean {
   const entry = ledger.find(registrationId);
   // One of two that claimed an id may not have been told yet that it lost it.
-  return entry !== undefined && entry.isRunning() && !ledger.hasRival(entry);
+  return entry?.isRunning() === true && !ledger.hasRival(entry);
 }
 
 function isDigestEqual({ plane: agent }: SimAgent, plane: ControlPlane, key: ServiceKey): boolean {
