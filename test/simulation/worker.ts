@@ -22,6 +22,9 @@ export interface Outcome {
   readonly convergedMs: number;
 }
 
+/** Nobody waits for the rest any more. */
+process.once("disconnect", () => process.exit(1));
+
 process.once("message", (order: Order) => {
   work(order).then(
     () => process.exit(0),
