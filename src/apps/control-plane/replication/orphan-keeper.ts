@@ -59,6 +59,7 @@ export class OrphanKeeper implements OrphanCare {
   #adoptedCount = 0;
   readonly #abort = new AbortController();
   #sureSinceMs: number | undefined;
+  #tickedAtMs = Number.NEGATIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
 
   constructor(options: OrphanKeeperOptions) {
@@ -101,6 +102,10 @@ export class OrphanKeeper implements OrphanCare {
   }
 
   #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    // Who stood still has not heard who came back meanwhile.
+    if (nowMs - this.#tickedAtMs > 3 * TICK_MS) this.#sureSinceMs = undefined;
+    this.#tickedAtMs = nowMs;
     if (!this.#isSure) return;
     this.#queue = this.#due();
     this.#fill();

@@ -31,6 +31,9 @@ const LEFTOVER_GRACE_MS = 30_000;
 /** Whoever is heard again has told within it what was missed meanwhile. */
 const TOLD_WITHIN_MS = 10_000;
 
+/** A review comes each second. */
+const LATE_REVIEW_MS = 3_000;
+
 /** Two heartbeats. */
 const HEARD_WITHIN_MS = 2_000;
 
@@ -69,6 +72,7 @@ export class PeerOrigin {
   >();
   /** When somebody who might claim a leftover was not heard last. */
   #incompleteAtMs = 0;
+  #reviewedAtMs = 0;
   readonly #contradictions = new Contradictions();
   readonly #selfId: string;
   #isStale = false;
@@ -138,7 +142,10 @@ export class PeerOrigin {
   review(isComplete: boolean): readonly Fence[] {
     for (const key of this.#quarantined) this.offer(key);
     const nowMs = this.#clock.nowMs();
-    if (!isComplete) this.#incompleteAtMs = nowMs;
+    // A process that stood still has not heard what was said meanwhile, whatever it thinks of the others.
+    const wasPaused = nowMs - this.#reviewedAtMs > LATE_REVIEW_MS;
+    this.#reviewedAtMs = nowMs;
+    if (!isComplete || wasPaused) this.#incompleteAtMs = nowMs;
     const isTold = nowMs - this.#incompleteAtMs >= TOLD_WITHIN_MS;
     for (const [key, { entry, sinceMs }] of this.#leftovers) {
       if (!this.#isLeftover(entry)) this.#leftovers.delete(key);
