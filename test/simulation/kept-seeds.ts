@@ -8,4 +8,6 @@ export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 211, found: "two new lives in a row forgot what the first one held" },
   { seed: 324, found: "a drain was SAFE while an agent held on to what it had" },
   { seed: 2629, found: "a new life under a lower epoch was never listened to" },
+  { seed: 11063, found: "who stood still took its sleep for a grace that had passed" },
+  { seed: 70072, found: "what moved to a replica that had just fallen silent was ended" },
 ];

@@ -121,7 +121,7 @@ export class Cluster {
         if (message.type === "heartbeat") this.#heard(message);
         else this.members.left(message);
       },
-      isComplete: () => this.isSynced && this.members.isEverybodyHeard,
+      isComplete: () => this.isSynced && this.members.hearsAll,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
     });
     this.#orphans = options.prober && this.#orphanKeeper(options.prober);
