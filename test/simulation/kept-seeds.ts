@@ -10,4 +10,5 @@ export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 2629, found: "a new life under a lower epoch was never listened to" },
   { seed: 11063, found: "who stood still took its sleep for a grace that had passed" },
   { seed: 70072, found: "what moved to a replica that had just fallen silent was ended" },
+  { seed: 8354, found: "a decision that only an outranked record told never reached the owner" },
 ];

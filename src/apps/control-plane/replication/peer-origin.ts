@@ -240,8 +240,9 @@ export class PeerOrigin {
 
   #take({ key, record, serviceKey, instanceId }: RecordEntry, by: TakeIn): void {
     const { registrationId } = record.instance;
-    const isServed =
-      this.#registry.find({ service: serviceKey, instanceId, registrationId }) !== undefined;
+    const served = this.#registry.find({ service: serviceKey, instanceId, registrationId });
+    const isServed = served !== undefined;
+    const formerRevision = served?.operatorRevision ?? 0;
     // Times decide between processes: of the one that is served already, its time is believed.
     if (!isServed && hlcWallMs(record.firstRegisteredHlc) > by.wallMs + MAX_AHEAD_MS) {
       if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
@@ -250,6 +251,9 @@ export class PeerOrigin {
     this.#quarantined.delete(key);
     const outcome = applyForeign(this.#registry, this.#owned, record, by);
     if (outcome === "applied") this.#decide(key);
+    // What it says is over, but not what operators decided then: whoever owns it now may not know.
+    const isNews = outcome === "outranked" && (served?.operatorRevision ?? 0) > formerRevision;
+    if (isNews && served?.isOwn === false) this.#listener.decided(served);
     if (outcome !== "fenced") return;
     const fence = this.#registry.fences.find(serviceKey, instanceId, registrationId);
     if (fence !== undefined) this.#contradictions.note(key, fence, by.nowMs);
