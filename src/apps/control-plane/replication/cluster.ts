@@ -270,9 +270,8 @@ export class Cluster {
     if (replicaId === this.#around.replica.replicaId) return true;
     const copy = this.replicator.peers.get(replicaId)?.copy;
     if (copy === undefined) return this.isSynced;
-    // While something of it is known to be missing, its number alone says too little.
-    const { origin, seq, isSynced } = copy;
-    return origin.epoch === epoch ? seq >= sequence && isSynced : origin.epoch > epoch;
+    const { origin, seq } = copy;
+    return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
   }
 }
 
