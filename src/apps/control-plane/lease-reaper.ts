@@ -26,7 +26,7 @@ export class LeaseReaper {
   readonly #log: Log;
   readonly #replica: RegistryReplica;
   readonly #guard: SelfPreservation;
-  readonly #isEverybodyHeard: () => boolean;
+  readonly #hearsAll: () => boolean;
   /** When somebody was not heard last. */
   #unsureAtMs = Number.NEGATIVE_INFINITY;
   #last: RoundTime;
@@ -34,19 +34,19 @@ export class LeaseReaper {
   #frozenScopes = "";
   #cancel: () => void;
 
-  /** @param isEverybodyHeard of the other replicas; left out by one that is alone */
+  /** @param hearsAll of the other replicas; left out by one that is alone */
   constructor(
     clock: Clock,
     log: Log,
     replica: RegistryReplica,
     guard: SelfPreservation,
-    isEverybodyHeard: () => boolean = () => true,
+    hearsAll: () => boolean = () => true,
   ) {
     this.#clock = clock;
     this.#log = log;
     this.#replica = replica;
     this.#guard = guard;
-    this.#isEverybodyHeard = isEverybodyHeard;
+    this.#hearsAll = hearsAll;
     this.#last = this.#time();
     this.#cancel = this.#schedule();
   }
@@ -86,7 +86,7 @@ export class LeaseReaper {
   }
 
   #doubt(nowMs: number): Doubt | undefined {
-    if (!this.#isEverybodyHeard()) this.#unsureAtMs = nowMs;
+    if (!this.#hearsAll()) this.#unsureAtMs = nowMs;
     if (nowMs - this.#unsureAtMs >= SURE_AFTER_MS) return undefined;
     const { sessions } = this.#replica;
     return { isAttached: (sessionId) => sessions.isOpen(sessionId) };

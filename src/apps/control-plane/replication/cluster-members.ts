@@ -81,17 +81,20 @@ export class ClusterMembers {
     return live.map(({ clockOffsetMs }) => clockOffsetMs);
   }
 
-  /** False while one is silent, or this replica is cut off. */
-  get isEverybodyHeard(): boolean {
-    return !this.membership.isIsolated && this.list().every(({ state }) => state !== "suspect");
-  }
-
   /** False while a client may speak to a replica of which this one does not hear. */
   get hearsAll(): boolean {
+    return this.hearsAllBut("");
+  }
+
+  /** The same of all others but one, which is known to be gone. */
+  hearsAllBut(replicaId: string): boolean {
     if (this.membership.isIsolated) return false;
     return this.list().every(
-      ({ state, silentMs }) =>
-        state === "left" || silentMs <= SILENT_AFTER_MS || silentMs > GIVEN_UP_AFTER_MS,
+      ({ origin, state, silentMs }) =>
+        origin.replicaId === replicaId ||
+        state === "left" ||
+        silentMs <= SILENT_AFTER_MS ||
+        silentMs > GIVEN_UP_AFTER_MS,
     );
   }
 

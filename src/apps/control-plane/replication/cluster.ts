@@ -255,7 +255,7 @@ export class Cluster {
 
   /** Unless all who live say otherwise. */
   #isHeldElsewhere({ replicaId, epoch }: Origin): boolean {
-    if (!this.members.isEverybodyHeard) return true;
+    if (!this.members.hearsAllBut(replicaId)) return true;
     const others = this.list().filter(({ state }) => state === "alive");
     if (others.length === 0) return true;
     return others.some(
