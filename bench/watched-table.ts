@@ -48,5 +48,6 @@ export function watchedTable(
     resumeOf: (namespace, service) => table.resumeOf(namespace, service),
     inFlightOf: (key: ServiceKey, endpoint) => table.inFlightOf(key, endpoint),
     drainingOf: (key: ServiceKey) => table.drainingOf(key),
+    retiredOf: (key: ServiceKey) => table.retiredOf(key),
   };
 }

@@ -3,67 +3,19 @@ import {
   A,
   A_DRAINING,
   B,
-  BASE,
   C,
   delta,
   digestOf,
   endpoint,
   snapshot,
 } from "../../test/support/endpoint-updates.ts";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { FakeLog, FakeWatchSource, streamEnd } from "../../test/support/fake-streams.ts";
-import { NO_LOCALITY } from "../core/model/instance.ts";
+import { streamEnd } from "../../test/support/fake-streams.ts";
+import { watching } from "../../test/support/watching.ts";
 import { serviceKey } from "../core/model/names.ts";
 import { ACK_DELAY_MS } from "./acknowledger.ts";
-import { EndpointWatch, MISMATCH_RETRY_MS } from "./endpoint-watch.ts";
-import { ReplicaList } from "./replica-list.ts";
-import { ServiceTable } from "./service-table.ts";
-import type { ServiceSettings } from "./upstream-service.ts";
-
-const SETTINGS: ServiceSettings = {
-  policy: "round_robin",
-  connectTimeoutMs: 1_000,
-  requestTimeoutMs: 1_000,
-  idleTimeoutMs: 1_000,
-  retryAttempts: 0,
-  maxConnectionsPerEndpoint: 10,
-};
+import { MISMATCH_RETRY_MS } from "./endpoint-watch.ts";
 
 const KEY = serviceKey("default", "orders");
-
-function watching(options: { wantsAll?: boolean; services?: string[] } = {}) {
-  const clock = new FakeClock();
-  const log = new FakeLog();
-  const source = new FakeWatchSource();
-  const table = new ServiceTable({
-    clock,
-    log,
-    wantsAll: options.wantsAll ?? false,
-    settingsOf: () => SETTINGS,
-    isPolicyFixed: () => false,
-    onSubscribe: (namespace, service) => watch.subscribe(namespace, service),
-    onIdle: (key, idle) => watch.becameIdle(key, idle),
-    onChange: () => undefined,
-  });
-  const watch = new EndpointWatch({
-    source,
-    replicas: new ReplicaList(["one:1"], () => 0),
-    hello: { agentId: "a1", isDataPlane: true, locality: NO_LOCALITY, softwareVersion: "1" },
-    services: table,
-    clock,
-    random: () => 0,
-    log,
-  });
-  for (const service of options.services ?? ["orders"]) table.subscribe("default", service);
-  watch.start();
-  return { clock, log, source, table, watch };
-}
-
-function upstreamOf(table: ServiceTable) {
-  const upstream = table.lookup("default", "orders");
-  if (upstream === undefined) throw new Error("orders has no answer yet");
-  return upstream;
-}
 
 test("subscribes only after the welcome, with what it holds", () => {
   const { source } = watching();
@@ -147,71 +99,6 @@ test("a rejected endpoint is named, and what an unsettled server leaves out is s
   const [rejecting, holding] = source.last.acks;
   expect(rejecting?.rejected.map(({ id }) => id)).toEqual(["a"]);
   expect(holding).toMatchObject({ held: true, nonce: { version: 3 } });
-});
-
-test("a drain reaches the picker first, then the count is reported, then the ACK", () => {
-  const { source, table, clock } = watching();
-  source.last.welcome();
-  source.last.listener.update(snapshot([A, B]));
-  const upstream = upstreamOf(table);
-  const load = [...upstream.loads].find(({ endpoint: { id } }) => id === "a");
-  if (load === undefined) throw new Error("a is not known");
-  upstream.begin(load, 0);
-  let pickedAtAck: string[] = [];
-  const { last } = source;
-  const acknowledge = last.acknowledge.bind(last);
-  last.acknowledge = (acks) => {
-    pickedAtAck = upstream.candidates.map(({ endpoint: { id } }) => id);
-    acknowledge(acks);
-  };
-  last.listener.update(delta(1, [A_DRAINING, B], { upserts: [A_DRAINING] }));
-  expect(pickedAtAck).toEqual(["b"]);
-  expect(last.written.slice(-2)).toEqual(["in-flight", "ack"]);
-  expect(last.reports).toMatchObject([{ instanceId: "a", registrationId: "a-1", count: 1 }]);
-  upstream.end(load, "success", 0, clock.nowMs());
-  expect(last.reports.map(({ count }) => count)).toEqual([1, 0]);
-});
-
-test("a request to the only endpoint left, after it was reported idle, is reported with the next change", () => {
-  const { source, table, clock } = watching();
-  source.last.welcome();
-  source.last.listener.update(snapshot([A_DRAINING]));
-  const upstream = upstreamOf(table);
-  const load = upstream.pick(0, () => 0, 0, []);
-  if (load === undefined) throw new Error("nobody can be picked");
-  upstream.begin(load, 0);
-  source.last.listener.update(delta(1, [A_DRAINING, B], { upserts: [B] }));
-  clock.advance(ACK_DELAY_MS);
-  expect(source.last.written.slice(-2)).toEqual(["in-flight", "ack"]);
-  upstream.end(load, "success", 0, clock.nowMs());
-  expect(source.last.reports.map(({ count }) => count)).toEqual([0, 1, 0]);
-});
-
-test("an idle draining endpoint is reported idle at once, and to every server anew", () => {
-  const { source, clock } = watching();
-  source.last.welcome();
-  source.last.listener.update(snapshot([A_DRAINING, B]));
-  expect(source.last.reports.map(({ count }) => count)).toEqual([0]);
-  source.last.listener.end(streamEnd(1));
-  clock.advance(1_000);
-  source.last.welcome();
-  source.last.listener.update({ ...BASE, kind: "resumed", version: 1 });
-  expect(source.last.reports.map(({ instanceId, count }) => [instanceId, count])).toEqual([
-    ["a", 0],
-  ]);
-});
-
-test("a drain applied before a reconnect is reported to the next server with its first change", () => {
-  const { source, clock } = watching();
-  source.last.welcome();
-  source.last.listener.update(snapshot([A_DRAINING, B]));
-  source.last.listener.end(streamEnd(1));
-  clock.advance(1_000);
-  source.last.welcome();
-  source.last.listener.update(delta(1, [A_DRAINING, B, C], { upserts: [C] }));
-  expect(source.last.reports.map(({ instanceId, count }) => [instanceId, count])).toEqual([
-    ["a", 0],
-  ]);
 });
 
 test("a missing version is asked for with the token, and again every 60 s", () => {

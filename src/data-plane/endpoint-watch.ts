@@ -48,6 +48,8 @@ export interface WatchedServices {
   inFlightOf(key: ServiceKey, endpoint: Endpoint): number;
   /** Endpoints of a service that drain. */
   drainingOf(key: ServiceKey): readonly Endpoint[];
+  /** Endpoints that left a service with requests under way. */
+  retiredOf(key: ServiceKey): readonly Endpoint[];
 }
 
 export interface EndpointWatchOptions
@@ -224,13 +226,14 @@ export class EndpointWatch {
     const key = serviceKey(namespace, service);
     // A server that hears from us for the first time knows nothing of drains that we applied before.
     const draining = this.#introduced.has(key)
-      ? [...result.draining, ...this.#busyAgain(key, result.draining)]
+      ? result.draining
       : this.#options.services.drainingOf(key);
     this.#introduced.add(key);
     const nonce = { type: "endpoints" as const, namespace, service, version, chunk };
     const isUrgent = result.urgent || draining.length > 0 || rejected.length > 0 || digestMismatch;
+    const reported = [...draining, ...this.#busyAgain(key, draining)];
     // Before the ACK: once the server counts on the drain, its count must not be an older drain's.
-    if (draining.length > 0) this.#reportInFlight(key, draining);
+    if (reported.length > 0) this.#reportInFlight(key, reported);
     this.#acks.add({ nonce, rejected, digestMismatch, held }, isUrgent);
     if (rejected.length > 0) {
       const fields = { service: key, rejected };
@@ -238,18 +241,19 @@ export class EndpointWatch {
     }
   }
 
-  /** Reported idle, and sent to since: as the last one that was left, a draining endpoint is picked. */
+  /**
+   * Who is busy and of whom the server believes otherwise: reported idle, and sent to since (as the last one
+   * that was left, a draining endpoint is picked), or gone in the middle of requests.
+   */
   #busyAgain(key: ServiceKey, told: readonly Endpoint[]): Endpoint[] {
-    if (this.#reported.size === 0) return [];
     const { services } = this.#options;
-    return services
-      .drainingOf(key)
-      .filter(
-        (endpoint) =>
-          this.#reported.get(endpoint.registrationId) === 0 &&
-          services.inFlightOf(key, endpoint) > 0 &&
-          !told.includes(endpoint),
-      );
+    const draining = this.#reported.size > 0 ? services.drainingOf(key) : [];
+    return [...draining, ...services.retiredOf(key)].filter(
+      (endpoint) =>
+        (this.#reported.get(endpoint.registrationId) ?? 0) === 0 &&
+        services.inFlightOf(key, endpoint) > 0 &&
+        !told.includes(endpoint),
+    );
   }
 
   #reportInFlight(key: ServiceKey, draining: readonly Endpoint[]): void {

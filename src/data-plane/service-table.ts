@@ -177,6 +177,11 @@ export class ServiceTable implements WatchedServices {
     return this.#entries.get(key)?.upstream.inFlightOf(id, registrationId) ?? 0;
   }
 
+  retiredOf(key: ServiceKey): readonly Endpoint[] {
+    const retired = this.#entries.get(key)?.upstream.retired ?? [];
+    return Array.from(retired, ({ endpoint }) => endpoint);
+  }
+
   drainingOf(key: ServiceKey): readonly Endpoint[] {
     const endpoints = this.#entries.get(key)?.set.endpoints() ?? [];
     return endpoints.filter(({ state }) => state === "draining");

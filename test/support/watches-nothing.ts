@@ -9,4 +9,5 @@ export const WATCHES_NOTHING: WatchedServices = {
   resumeOf: (namespace, service) => ({ namespace, service, resume: undefined }),
   inFlightOf: () => 0,
   drainingOf: () => [],
+  retiredOf: () => [],
 };

@@ -53,7 +53,7 @@ export class DrainWaits {
 
   /** This replica's part of a drain, wherever it was asked for. */
   answer(question: PendingQuestion): PendingAnswer {
-    const { clock, hub, watches, replicaId, settlesAtMs } = this.#options;
+    const { clock, hub, watches, registry, replicaId, settlesAtMs } = this.#options;
     const nowMs = clock.nowMs();
     const settlesInMs = hub.isSettled ? 0 : Math.max(1, settlesAtMs - nowMs);
     const { registrationId } = question;
@@ -65,6 +65,7 @@ export class DrainWaits {
     const subscribers = [...(shared?.subscribers ?? [])];
     const pending = pendingAgents({
       ...{ registrationId, lost, waiting, replicaId, settlesInMs },
+      hasEnded: registry.find(question) === undefined,
       otherSince: view?.otherSince(question.instanceId),
       outSince: view && (view.outSince(question) ?? this.#endedSince(question, view.version)),
       subscriptions: subscribers,

@@ -153,6 +153,19 @@ describe("a drain", () => {
     expect(box.answer?.outcome).toBe("safe");
   });
 
+  test("of one that is evicted meanwhile waits for who has a request there, and for nobody's word on idleness", async () => {
+    const [idle, busy] = ["idle", "busy"].map((id) => new TestAgent(plane, id).watch());
+    const box = await drain();
+    await plane.replica.evict(aLease("a"));
+    busy?.inFlight("a", "ra", 1);
+    for (const agent of [idle, busy]) agent?.ack();
+    await settlePromises();
+    expect(box.answer).toBeUndefined();
+    busy?.inFlight("a", "ra", 0);
+    await settlePromises();
+    expect(box.answer?.outcome).toBe("safe");
+  });
+
   test("forgets what agents reported during an earlier drain", async () => {
     const agent = new TestAgent(plane, "agent").watch();
     await drain(0);

@@ -23,6 +23,8 @@ export interface BarrierInput {
   readonly registrationId: RegistrationId;
   /** The version that first told agents to send it nothing more; `undefined` while none did. */
   readonly outSince: number | undefined;
+  /** It is no longer listed: of those, agents report only what is still under way. */
+  readonly hasEnded: boolean;
   /** The version from which on agents know somebody else to send to; `undefined` while there is nobody. */
   readonly otherSince: number | undefined;
   /** Of all watchers of the service. */
@@ -49,7 +51,7 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
     if (!subscription.watcher.isDataPlane) continue;
     agentCount++;
     if (input.outSince === undefined) continue;
-    const reason = whyPending(subscription, neededVersion, input.registrationId);
+    const reason = whyPending(subscription, neededVersion, input);
     if (reason !== undefined) pending.push(reason);
   }
   if (input.outSince === undefined) {
@@ -93,7 +95,7 @@ export function pendingAgents(input: BarrierInput): PendingAgent[] {
 function whyPending(
   subscription: Subscription,
   neededVersion: number,
-  registrationId: RegistrationId,
+  { registrationId, hasEnded }: BarrierInput,
 ): PendingAgent | undefined {
   const { agentId } = subscription.watcher;
   if (subscription.ackedVersion < neededVersion) {
@@ -105,7 +107,7 @@ function whyPending(
     return { agentId, kind: "not-acknowledged", detail };
   }
   const count = subscription.watcher.inFlightTo(registrationId);
-  if (count === 0) return undefined;
+  if (count === 0 || (count === undefined && hasEnded)) return undefined;
   const detail =
     count === undefined
       ? "it has not said yet that it is idle there"
