@@ -18,6 +18,7 @@ function member(
       epoch: 1,
       seq: 0,
       silentMs: unheardMs,
+      heardEpoch: 1,
     }),
   );
   const one = new Member(aHeartbeat(new OriginLog({ replicaId, epoch: 1 }), { applied }), 0, 0);

@@ -21,7 +21,7 @@ function take(changes: readonly MembershipChange[]): void {
 
 /** A heartbeat of a replica that hears us. */
 function beat(replicaId: string, epoch = 1, of: Partial<Heartbeat> = {}): void {
-  const applied = [{ ...SELF, seq: 0, silentMs: 100 }];
+  const applied = [{ ...SELF, seq: 0, heardEpoch: SELF.epoch, silentMs: 100 }];
   const heartbeat = aHeartbeat(new OriginLog({ replicaId, epoch }), { applied, ...of });
   take(members.heard(heartbeat, nowMs, WALL));
 }
@@ -123,7 +123,7 @@ describe("who may be in trouble himself", () => {
   test("waits longer when its loop is late or nobody hears it", () => {
     pass(1, "b", "c");
     expect(members.health.score).toBe(0);
-    const deaf = { applied: [{ ...SELF, seq: 0, silentMs: 60_000 }] };
+    const deaf = { applied: [{ ...SELF, seq: 0, heardEpoch: SELF.epoch, silentMs: 60_000 }] };
     for (let i = 0; i < 20; i++) {
       nowMs += 1_000;
       for (const id of ["b", "c"]) beat(id, 1, deaf);

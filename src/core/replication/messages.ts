@@ -25,6 +25,8 @@ export interface DeltaBatch {
 /** How far a replica's copy of an origin is. */
 export interface AppliedPosition extends Origin {
   readonly seq: number;
+  /** The latest epoch that it heard of, copied or not: what a lower one says is not listened to. */
+  readonly heardEpoch: number;
   /** How long ago it heard that origin's replica: who is listed here as silent is not heard. */
   readonly silentMs: number;
 }

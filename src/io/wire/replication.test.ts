@@ -83,7 +83,7 @@ const messages: [string, ReplicationMessage][] = [
   [
     "a heartbeat",
     aHeartbeat(new OriginLog(ORIGIN), {
-      applied: [{ replicaId: "b", epoch: 3, seq: 17, silentMs: 250 }],
+      applied: [{ replicaId: "b", epoch: 3, seq: 17, heardEpoch: 4, silentMs: 250 }],
       flags: { isLeaving: true, isIsolated: true, isSettled: true },
     }),
   ],

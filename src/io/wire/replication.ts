@@ -184,7 +184,11 @@ function heartbeatFromWire(message: HeartbeatMessage): Heartbeat {
 
 function appliedToWire(applied: AppliedPosition): AppliedMessage {
   const silentMs = BigInt(Math.max(0, Math.floor(applied.silentMs)));
-  return { origin: originToWire(applied), seq: BigInt(applied.seq), silentMs };
+  const { seq, heardEpoch } = applied;
+  return {
+    ...{ origin: originToWire(applied), seq: BigInt(seq), silentMs },
+    heardEpoch: BigInt(heardEpoch),
+  };
 }
 
 function appliedFromWire(message: AppliedMessage): AppliedPosition {
@@ -192,6 +196,7 @@ function appliedFromWire(message: AppliedMessage): AppliedPosition {
     ...originFromWire(message.origin),
     seq: wholeNumber(message.seq, "seq"),
     silentMs: wholeNumber(message.silentMs, "silent_ms"),
+    heardEpoch: wholeNumber(message.heardEpoch, "heard_epoch"),
   };
 }
 

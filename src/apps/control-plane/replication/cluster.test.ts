@@ -191,6 +191,23 @@ test("a replica whose clock was set back takes an epoch that peers listen to", a
   expect(cluster.fenced).toEqual([]);
 });
 
+test("a life of which nothing but its beginning was heard counts, too", async () => {
+  const { cluster, network, pass, one, other } = two();
+  await pass(3_000);
+  one.replica.register(anInput({ id: "a" }));
+  await pass(3_000);
+  network.kill("one");
+  cluster.clock.wallStepMs += 20_000;
+  cluster.replica("one", "for a moment");
+  await pass(1);
+  network.kill("for a moment");
+  cluster.clock.wallStepMs -= 20_000;
+  await pass(1_000);
+  cluster.replica("one", "again").replica.register(anInput({ id: "b" }));
+  await pass(8_000);
+  expect(other.admin.status().instanceCount).toBe(2);
+});
+
 /** A client or an agent, and how often it was asked to go elsewhere. */
 function visitor(plane: ControlPlane): () => number {
   let asked = 0;

@@ -209,9 +209,10 @@ export class Cluster {
   #heard(heartbeat: Heartbeat): void {
     this.members.heard(heartbeat);
     const { replicaId } = this.#around.replica;
-    for (const { silentMs: _, seq: __, ...origin } of heartbeat.applied) {
-      if (origin.replicaId === replicaId) this.#knownAs(origin.epoch);
-      else if (this.#absent.isWanted(origin.replicaId, origin.epoch)) this.replicator.learn(origin);
+    for (const { replicaId: ofId, epoch, heardEpoch } of heartbeat.applied) {
+      if (ofId === replicaId) this.#knownAs(heardEpoch);
+      else if (this.#absent.isWanted(ofId, epoch))
+        this.replicator.learn({ replicaId: ofId, epoch });
     }
   }
 

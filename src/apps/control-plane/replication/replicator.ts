@@ -289,7 +289,7 @@ export class Replicator {
     const nowMs = this.#options.clock.nowMs();
     return Array.from(this.peers.values(), ({ copy, heardAtMs }) => ({
       ...{ replicaId: copy.replicaId, epoch: copy.origin.epoch || copy.epoch },
-      ...{ seq: copy.seq, silentMs: nowMs - heardAtMs },
+      ...{ seq: copy.seq, heardEpoch: copy.epoch, silentMs: nowMs - heardAtMs },
     }));
   }
 

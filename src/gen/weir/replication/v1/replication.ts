@@ -247,6 +247,8 @@ export interface AppliedPosition {
   seq: bigint;
   /** For how many milliseconds nothing was heard of that replica. */
   silentMs: bigint;
+  /** The latest epoch of that replica that was heard of, copied or not: it must begin above. */
+  heardEpoch: bigint;
 }
 
 /** Asks for one chunk of records. The first chunk opens a session; all chunks of it are of one moment. */
@@ -1329,7 +1331,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseAppliedPosition(): AppliedPosition {
-  return { origin: undefined, seq: 0n, silentMs: 0n };
+  return { origin: undefined, seq: 0n, silentMs: 0n, heardEpoch: 0n };
 }
 
 export const AppliedPosition: MessageFns<AppliedPosition> = {
@@ -1348,6 +1350,12 @@ export const AppliedPosition: MessageFns<AppliedPosition> = {
         throw new globalThis.Error("value provided for field message.silentMs of type uint64 too large");
       }
       writer.uint32(24).uint64(message.silentMs);
+    }
+    if (message.heardEpoch !== 0n) {
+      if (BigInt.asUintN(64, message.heardEpoch) !== message.heardEpoch) {
+        throw new globalThis.Error("value provided for field message.heardEpoch of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.heardEpoch);
     }
     return writer;
   },
@@ -1387,6 +1395,14 @@ export const AppliedPosition: MessageFns<AppliedPosition> = {
             }
 
             message.silentMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.heardEpoch = reader.uint64() as bigint;
             continue;
           }
         }
