@@ -81,6 +81,11 @@ export class OwnOrigin {
     if (this.#log.pendingCount > 0) this.#coalescer.changed();
   }
 
+  /** Tells them now: what is numbered is counted by the position that agents are told. */
+  flush(): void {
+    if (this.#log.pendingCount > 0) this.#coalescer.changed(true);
+  }
+
   stop(): void {
     this.#coalescer.stop();
   }

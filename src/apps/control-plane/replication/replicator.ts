@@ -145,8 +145,9 @@ export class Replicator {
     this.own.publish();
   }
 
-  /** How far this replica has heard each origin, itself included. */
+  /** How far this replica has heard each origin, itself included: all that it has written until now is counted. */
   positions(): OriginPosition[] {
+    this.own.flush();
     const { origin, seq } = this.own.log;
     const positions = [{ ...origin, sequence: seq }];
     for (const { copy } of this.peers.values()) {
@@ -155,10 +156,7 @@ export class Replicator {
     return positions;
   }
 
-  /**
-   * Takes note of an origin that another replica speaks of: a replica that died before this one came is
-   * known from its copies only.
-   */
+  /** Another replica speaks of that origin: one that died before this one came is known from its copies only. */
   learn(origin: Origin): void {
     if (origin.replicaId === this.#options.origin.replicaId) return;
     this.#peer(origin.replicaId)?.copy.heardOf(origin.epoch, this.#options.clock.nowMs());
