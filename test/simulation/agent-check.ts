@@ -33,7 +33,8 @@ export class AgentCheck {
   /** What it restored from its file counts as seen. */
   started(): void {
     for (const key of SERVICE_KEYS) {
-      for (const endpoint of this.#entry(key)?.set.endpoints() ?? []) this.#seen.endpoint(endpoint);
+      for (const endpoint of this.#entry(key)?.set.endpoints() ?? [])
+        this.#seen.endpoint(key, endpoint);
     }
   }
 
@@ -55,6 +56,11 @@ export class AgentCheck {
   /** Why this agent must not pick an endpoint, by what it has seen. */
   whyNotSelectable(endpoint: Endpoint): string | undefined {
     return this.#seen.whyNotSelectable(endpoint);
+  }
+
+  /** Whether it may keep that one out, whoever lists it. */
+  mayRefuse(endpoint: Endpoint): boolean {
+    return this.whyNotSelectable(endpoint) !== undefined || this.#seen.wasReplaced(endpoint);
   }
 
   /** A request is about to go there. */
@@ -80,7 +86,7 @@ export class AgentCheck {
     listener.update(update);
     if (whole !== undefined) {
       this.#seen.removals(whole.removals, whole.upserts);
-      for (const endpoint of whole.upserts) this.#seen.endpoint(endpoint);
+      for (const endpoint of whole.upserts) this.#seen.endpoint(key, endpoint);
       this.#checkLosses(key, before, update, whole);
     }
     this.#checkSelectable(key);
@@ -96,7 +102,9 @@ export class AgentCheck {
     for (const { id, registrationId } of before) {
       if (after.some((endpoint) => endpoint.id === id)) continue;
       const isNamed = removals.some((removal) => removal.id === id);
-      const isListed = upserts.some((endpoint) => endpoint.id === id);
+      const isListed = upserts.some(
+        (endpoint) => endpoint.id === id && this.whyNotSelectable(endpoint) === undefined,
+      );
       if (isNamed || (settled && !isListed)) continue;
       this.#violate(`lost ${registrationId} by a ${kind} that gives no cause`);
     }

@@ -15,6 +15,8 @@ export interface LedgerEntry {
   isEvicted: boolean;
   /** A replica answered that it is out: then it must never come back, while anybody remembers that. */
   isOut: boolean;
+  /** When an operator last took a drain of it back. */
+  undrainedAtMs: number;
   /** The replicas that know its end. */
   readonly rememberedBy: Set<string>;
   /** The sessions that kept it last, by replica. */
@@ -35,6 +37,7 @@ export class Ledger {
       isLeaving: false,
       isEvicted: false,
       isOut: false,
+      undrainedAtMs: Number.NEGATIVE_INFINITY,
       rememberedBy: new Set(),
       sessions: new Map(),
       expiredGeneration: -1,

@@ -27,9 +27,13 @@ export function drain(world: World, { who, what, durationMs }: Step): void {
   call(replica, async () => {
     const plane = replica.plane;
     if (plane === undefined) return;
+    const startedMs = world.timeline.nowMs;
     const result = await plane.replica.drain(lease, durationMs, new AbortController().signal);
     world.say(`drain of ${lease.registrationId}: ${result.outcome}`);
-    if (result.outcome === "safe" && replica.plane === plane) checkSafe(world, replica, lease);
+    // Taken back meanwhile, at a replica that this one may not hear: the answer speaks of a moment that is over.
+    const { undrainedAtMs = 0 } = world.ledger.find(lease.registrationId) ?? {};
+    const isOver = replica.plane !== plane || undrainedAtMs >= startedMs;
+    if (result.outcome === "safe" && !isOver) checkSafe(world, replica, lease);
   });
 }
 
@@ -39,6 +43,8 @@ export function undrain(world: World, { who, what }: Step): void {
   const { replica, lease } = chosen;
   world.say(`operator undrains ${lease.registrationId}`);
   call(replica, async () => {
+    const entry = world.ledger.find(lease.registrationId);
+    if (entry !== undefined) entry.undrainedAtMs = world.timeline.nowMs;
     await replica.plane?.replica.undrain(lease);
   });
 }
@@ -117,7 +123,7 @@ function canUseOthers({ plane }: SimReplica, agent: SimAgent, lease: LeaseKey): 
       isOf(endpoint, lease) ||
       !isOrdinary(endpoint) ||
       (!(agent.isOld && endpoint.weight === UNREADABLE_WEIGHT) &&
-        agent.check?.whyNotSelectable(endpoint) === undefined),
+        agent.check?.mayRefuse(endpoint) !== true),
   );
 }
 

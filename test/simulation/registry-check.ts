@@ -1,9 +1,13 @@
 import type { ControlPlane } from "../../src/apps/control-plane/start.ts";
 import type { Fence } from "../../src/core/registry/fences.ts";
+import { DEFAULT_LEASE_MS } from "../../src/core/registry/lease.ts";
 import type { InstanceRecord } from "../../src/core/registry/record.ts";
 import { DEFAULT_PRESERVATION } from "../../src/core/registry/self-preservation.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { SimWorld } from "./sim-world.ts";
+
+/** Two clocks count the same minute. */
+const ROUNDING_MS = 1;
 
 /** Looks at each change of one replica's registry: every removal has a cause, and nothing comes back. */
 export class RegistryCheck {
@@ -97,8 +101,15 @@ export class RegistryCheck {
       case "superseded":
         return this.#world.ledger.hasRival(entry);
       case "expired":
-        return entry.expiredGeneration >= generation;
+        return entry.expiredGeneration >= generation || this.#isLost(entry);
     }
+  }
+
+  /** Nobody kept it any more, and why is forgotten with a disk: its process is gone, and for a lease nobody heard of it. */
+  #isLost(entry: LedgerEntry): boolean {
+    if (entry.isRunning()) return false;
+    const heardAtMs = Math.max(0, ...[...entry.sessions.values()].map((each) => each.heardAtMs));
+    return this.#world.timeline.nowMs - heardAtMs >= DEFAULT_LEASE_MS;
   }
 
   /** Whoever owns it decides, when its client was silent, or nothing listens there; the others only repeat it. */
@@ -123,7 +134,7 @@ export class RegistryCheck {
   #checkBudget(keys: ReadonlySet<string>): void {
     const { nowMs } = this.#world.timeline;
     const { windowMs, fleetShare, fleetMinimum, serviceShare } = DEFAULT_PRESERVATION;
-    this.#expiries = this.#expiries.filter(({ atMs }) => nowMs - atMs < windowMs);
+    this.#expiries = this.#expiries.filter(({ atMs }) => nowMs - atMs < windowMs - ROUNDING_MS);
     const gone = this.#expiries.length;
     const owned = [...this.#known.values()].filter(({ isOwn }) => isOwn).length;
     const budget = Math.max(fleetMinimum, (owned + gone) * fleetShare);

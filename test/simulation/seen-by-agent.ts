@@ -1,4 +1,6 @@
+import { isOlderProcess } from "../../src/core/discovery/apply-effects.ts";
 import type { Endpoint, Removal } from "../../src/core/model/endpoint.ts";
+import type { ServiceKey } from "../../src/core/model/names.ts";
 
 /**
  * What one process of an agent has been told of drains and ends, kept apart from the agent's own
@@ -11,8 +13,18 @@ export class SeenByAgent {
   readonly #gone = new Map<string, number>();
   /** As it was seen last: a replica without its disk counts from 0 again. */
   readonly #revisions = new Map<string, number>();
+  /** What each id was last, by service and id; and what was replaced there by a newer process. */
+  readonly #last = new Map<string, Endpoint>();
+  readonly #replaced = new Set<string>();
 
-  endpoint({ registrationId, operatorRevision, state }: Endpoint): void {
+  endpoint(key: ServiceKey, endpoint: Endpoint): void {
+    const { registrationId, operatorRevision, state } = endpoint;
+    const name = `${key}/${endpoint.id}`;
+    const last = this.#last.get(name);
+    if (last !== undefined && isOlderProcess(last, endpoint)) {
+      this.#replaced.add(last.registrationId);
+    }
+    this.#last.set(name, endpoint);
     this.#revisions.set(registrationId, operatorRevision);
     const gone = this.#gone.get(registrationId);
     if (gone !== undefined && operatorRevision > gone) this.#gone.delete(registrationId);
@@ -32,6 +44,11 @@ export class SeenByAgent {
       const seen = this.#revisions.get(registrationId) ?? 0;
       this.#gone.set(registrationId, Math.max(seen, this.#draining.get(registrationId) ?? 0));
     }
+  }
+
+  /** It saw a newer process in its place. */
+  wasReplaced({ registrationId }: Endpoint): boolean {
+    return this.#replaced.has(registrationId);
   }
 
   /** Why an endpoint that an agent holds may not be picked; `undefined` when it may. */
