@@ -10,8 +10,11 @@ const LABEL_BYTES = 12;
 /** The longest that UTF-8 makes of one unit of text. */
 const BYTES_PER_UNIT = 3;
 
-/** More than a batch or chunk takes besides its entries, each of which costs 5 bytes beyond its bound. */
-export const MESSAGE_OVERHEAD_BYTES = 512;
+/**
+ * More than a batch or chunk takes besides its entries, each of which costs 5 bytes beyond its bound: 64 replicas
+ * with the longest names in what a chunk is known to imply.
+ */
+export const MESSAGE_OVERHEAD_BYTES = 12_288;
 
 /**
  * What an entry takes on the wire, at most: cheap, because batches and chunks are cut by it without

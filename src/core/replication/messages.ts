@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../discovery/seen-positions.ts";
 import type { Digest } from "../model/digest.ts";
 import type { Call, CallReply } from "./calls.ts";
 import type { Origin, ReceivedEntry } from "./entry.ts";
@@ -100,6 +101,8 @@ export interface PullChunk {
   readonly vector: BigUint64Array;
   /** `full`, `buckets`: of the records of all chunks. Else of the set at `seq`. */
   readonly digest: Digest;
+  /** How far the server has heard each origin: what left may have come to another one by then. */
+  readonly known: readonly OriginPosition[];
 }
 
 /** Said once: `leave`: this replica goes, having handed over its clients; no grace is needed. */

@@ -128,6 +128,7 @@ export class PullServer {
       entries,
       vector: session.vector,
       digest: session.digest,
+      known: [],
     };
   }
 }
@@ -156,5 +157,6 @@ function refusal(request: PullRequest, status: PullStatus): PullChunk {
     entries: [],
     vector: NO_VECTOR,
     digest: EMPTY_DIGEST,
+    known: [],
   };
 }

@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../../core/discovery/seen-positions.ts";
 import type { Digest } from "../../core/model/digest.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { Origin } from "../../core/replication/entry.ts";
@@ -11,6 +12,7 @@ import { BUCKET_COUNT } from "../../core/replication/origin-set.ts";
 import {
   type PullChunk as ChunkMessage,
   type Digest as DigestMessage,
+  type KnownPosition as KnownMessage,
   type Origin as OriginMessage,
   type PullRequest as RequestMessage,
   PullStatus as StatusCode,
@@ -105,6 +107,7 @@ export function chunkToWire(chunk: PullChunk): ChunkMessage {
     entries: chunk.entries.map(encodeEntry),
     vector: [...chunk.vector],
     digest: digestToWire(chunk.digest),
+    known: chunk.known.map(knownToWire),
   };
 }
 
@@ -123,7 +126,16 @@ export function chunkFromWire(message: ChunkMessage): PullChunk {
     entries: message.entries.map(decodeEntry),
     vector: BigUint64Array.from(vector),
     digest: digestFromWire(message.digest),
+    known: message.known.map(knownFromWire),
   };
+}
+
+function knownToWire({ sequence, ...origin }: OriginPosition): KnownMessage {
+  return { origin: originToWire(origin), seq: BigInt(sequence) };
+}
+
+function knownFromWire({ origin, seq }: KnownMessage): OriginPosition {
+  return { ...originFromWire(origin), sequence: wholeNumber(seq, "seq") };
 }
 
 const STATUS_CODES: Readonly<Record<PullStatus, StatusCode>> = {

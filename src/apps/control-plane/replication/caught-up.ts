@@ -1,4 +1,4 @@
-import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import { type OriginPosition, SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import type { Clock } from "../../../ports/clock.ts";
 
 /** How often those who wait are looked at; an agent is here for longer than that. */
@@ -8,6 +8,7 @@ const LOOK_MS = 20;
 export class CaughtUp {
   readonly #clock: Clock;
   readonly #hasHeard: (seen: OriginPosition) => boolean;
+  readonly #implied = new SeenPositions();
 
   /** @param hasHeard also true for an origin that this replica has forgotten. */
   constructor(clock: Clock, hasHeard: (seen: OriginPosition) => boolean) {
@@ -15,15 +16,26 @@ export class CaughtUp {
     this.#hasHeard = hasHeard;
   }
 
-  /** Never rejects. @returns whether all of it was heard in time. */
+  /**
+   * Records were pulled that were written in the knowledge of `known`. One that came and went to another
+   * origin before it was pulled is in neither copy, until that other one's has come as far.
+   */
+  pulled(known: readonly OriginPosition[]): void {
+    this.#implied.saw(known);
+  }
+
+  /** Never rejects. @returns whether all of it was heard in time, and all that what was pulled implies. */
   wait(seen: readonly OriginPosition[], timeoutMs: number): Promise<boolean> {
-    let missing = seen.filter((position) => !this.#hasHeard(position));
-    if (missing.length === 0) return Promise.resolve(true);
+    let missing = seen;
+    const isThere = (): boolean => {
+      missing = missing.filter((position) => !this.#hasHeard(position));
+      return missing.length === 0 && this.#implied.list().every(this.#hasHeard);
+    };
+    if (isThere()) return Promise.resolve(true);
     const endsAtMs = this.#clock.nowMs() + timeoutMs;
     return new Promise((resolve) => {
       const look = (): void => {
-        missing = missing.filter((position) => !this.#hasHeard(position));
-        if (missing.length === 0) resolve(true);
+        if (isThere()) resolve(true);
         else if (this.#clock.nowMs() >= endsAtMs) resolve(false);
         else this.#clock.after(LOOK_MS, look);
       };

@@ -123,6 +123,7 @@ export class Cluster {
       },
       isComplete: () => this.isSynced && this.members.hearsAll,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
+      pulled: (known) => this.#caughtUp.pulled(known),
     });
     this.#orphans = options.prober && this.#orphanKeeper(options.prober);
     this.#absent = new AbsentOwners({

@@ -1,9 +1,18 @@
 import { expect, test } from "vitest";
 import { anInput, TestAgent } from "../../../../test/support/control-plane.ts";
+import type { FakeBusNetwork } from "../../../../test/support/fake-bus-network.ts";
 import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
+
+const STREAM = { notice() {}, drain() {}, end() {} };
 
 function isTold(agent: TestAgent, id: string): boolean {
   return agent.told.join(" ").includes(`+${id}:`);
+}
+
+/** Ends the cuts between two of them. */
+function join(network: FakeBusNetwork, a: string, b: string): void {
+  network.link(a, b).isCut = false;
+  network.link(b, a).isCut = false;
 }
 
 test("what an agent is told at once is counted before the others are told of it", async () => {
@@ -29,5 +38,36 @@ test("what an agent is told at once is counted before the others are told of it"
   await cluster.pass(5_000);
   moved.ack();
   expect(isTold(moved, "b")).toBe(true);
+  expect(moved.updates.at(-1)).toMatchObject({ settled: true });
+});
+
+test("who hears at once of a registration and that it moved waits for where it went", async () => {
+  const cluster = new FakeCluster();
+  const { network } = cluster;
+  const one = cluster.replica("one");
+  const two = cluster.replica("two");
+  const three = cluster.replica("three");
+  await cluster.pass(15_000, 100);
+  network.partition(["one"], ["two"]);
+  network.partition(["three"], ["one", "two"]);
+  const agent = new TestAgent(one, "agent-1").watch();
+  const former = one.replica.attach("client", STREAM);
+  former.register(anInput({ id: "a", generation: 1 }));
+  former.flush();
+  expect(isTold(agent, "a")).toBe(true);
+  const seen = agent.updates.at(-1)?.positions;
+  const later = two.replica.attach("client", STREAM);
+  later.register(anInput({ id: "a", generation: 2 }));
+  later.flush();
+  join(network, "one", "two");
+  await cluster.pass(3_000);
+  join(network, "one", "three");
+  const moved = new TestAgent(three, "agent-1", true, seen).watch();
+  await cluster.pass(3_000);
+  expect(moved.updates.map(({ settled }) => settled)).not.toContain(true);
+  network.calm();
+  await cluster.pass(5_000);
+  moved.ack();
+  expect(isTold(moved, "a")).toBe(true);
   expect(moved.updates.at(-1)).toMatchObject({ settled: true });
 });

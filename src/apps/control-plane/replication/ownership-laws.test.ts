@@ -80,6 +80,7 @@ class Replica {
       heard: () => undefined,
       isComplete: () => this.replicator.pulls.isSynced,
       succeeded: () => undefined,
+      pulled: () => undefined,
     });
     this.replicator.start();
   }

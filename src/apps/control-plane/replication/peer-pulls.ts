@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import { BusRequestError } from "../../../core/replication/bus-request-error.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
@@ -25,6 +26,8 @@ export interface PeerPullsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly peers: ReadonlyMap<string, PeerOrigin>;
+  /** Told how far a replica had heard all others when it answered with records, before they are used. */
+  readonly pulled: (known: readonly OriginPosition[]) => void;
 }
 
 /** Asks peers for what of their records is missing here. */
@@ -78,9 +81,12 @@ export class PeerPulls {
         .request(subject, codec.encode(request), PULL_TIMEOUT_MS)
         .then((payload) => {
           const chunk = codec.decode(payload);
-          if (chunk?.type === "pull-chunk")
-            this.send(peer, peer.copy.pullReply(chunk, clock.nowMs()));
-          else this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
+          if (chunk?.type !== "pull-chunk") {
+            this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
+            return;
+          }
+          if (chunk.entries.length > 0) this.#options.pulled(chunk.known);
+          this.send(peer, peer.copy.pullReply(chunk, clock.nowMs()));
         })
         .catch((error: unknown) => this.#failed(peer, request, error));
     }

@@ -1,4 +1,4 @@
-import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import { MAX_POSITIONS, type OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import type { Random } from "../../../core/model/random.ts";
 import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
@@ -28,7 +28,7 @@ import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
 import { repeat } from "../repeat.ts";
 import { OwnOrigin } from "./own-origin.ts";
 import { PeerOrigin } from "./peer-origin.ts";
-import { PeerPulls } from "./peer-pulls.ts";
+import { PeerPulls, type PeerPullsOptions } from "./peer-pulls.ts";
 
 /** What others know of this replica is at most so old, while the bus works. */
 export const HEARTBEAT_MS = 1_000;
@@ -62,6 +62,7 @@ export interface ReplicatorOptions {
   readonly isComplete: () => boolean;
   /** A new life of a peer is here; nobody keeps those registrations of the former one. */
   readonly succeeded: (replicaId: string, orphans: readonly InstanceRecord[]) => void;
+  readonly pulled: PeerPullsOptions["pulled"];
 }
 
 /** Keeps this replica's registry and those of its peers alike: tells what is its own, and takes in what is theirs. */
@@ -212,7 +213,7 @@ export class Replicator {
       return;
     }
     const chunk = this.#server.answer(request, this.#sourceOf(request), clock.nowMs());
-    message.reply(codec.encode(chunk));
+    message.reply(codec.encode({ ...chunk, known: this.positions().slice(0, MAX_POSITIONS) }));
   }
 
   #sourceOf({ origin }: PullRequest): PullSource | undefined {

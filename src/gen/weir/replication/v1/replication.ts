@@ -315,7 +315,21 @@ export interface PullChunk {
   /** The sums of all buckets, when they were asked for. */
   vector: bigint[];
   /** Of the records of all chunks; for changes and for sums, of the whole set at `seq`. */
-  digest: Digest | undefined;
+  digest:
+    | Digest
+    | undefined;
+  /** How far the server has heard each origin, itself included: the records were written in that knowledge. */
+  known: KnownPosition[];
+}
+
+/** How far a replica has heard an origin. */
+export interface KnownPosition {
+  /** Whose records. */
+  origin:
+    | Origin
+    | undefined;
+  /** Of the last change that it has. */
+  seq: bigint;
 }
 
 /** Said once, by a replica of itself. */
@@ -1690,6 +1704,7 @@ function createBasePullChunk(): PullChunk {
     entries: [],
     vector: [],
     digest: undefined,
+    known: [],
   };
 }
 
@@ -1734,6 +1749,9 @@ export const PullChunk: MessageFns<PullChunk> = {
     }
     if (message.digest !== undefined) {
       Digest.encode(message.digest, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.known) {
+      KnownPosition.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1831,6 +1849,74 @@ export const PullChunk: MessageFns<PullChunk> = {
             }
 
             message.digest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.known.push(KnownPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKnownPosition(): KnownPosition {
+  return { origin: undefined, seq: 0n };
+}
+
+export const KnownPosition: MessageFns<KnownPosition> = {
+  encode(message: KnownPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(10).fork()).join();
+    }
+    if (message.seq !== 0n) {
+      if (BigInt.asUintN(64, message.seq) !== message.seq) {
+        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KnownPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKnownPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
             continue;
           }
         }
