@@ -45,6 +45,7 @@ export class ClusterMembers {
   readonly #log: Log;
   readonly #events: MemberEvents;
   #wasConnected = false;
+  #isConnected = false;
   #isolatedSinceMs = Number.POSITIVE_INFINITY;
   /** Lives that were settled when they were last heard. */
   readonly #ready = new Map<string, number>();
@@ -86,9 +87,15 @@ export class ClusterMembers {
     return this.hearsAllBut("");
   }
 
+  /** Whether anybody else is heard at all. */
+  get hearsAny(): boolean {
+    return this.#isConnected && this.list().some(({ state }) => state === "alive");
+  }
+
   /** The same of all others but one, which is known to be gone. */
   hearsAllBut(replicaId: string): boolean {
-    if (this.membership.isIsolated) return false;
+    // Without the bus not even that somebody else is there would be heard.
+    if (!this.#isConnected || this.membership.isIsolated) return false;
     return this.list().every(
       ({ origin, state, silentMs }) =>
         origin.replicaId === replicaId ||
@@ -114,6 +121,7 @@ export class ClusterMembers {
 
   busChanged(isConnected: boolean): void {
     this.#wasConnected ||= isConnected;
+    this.#isConnected = isConnected;
     this.#apply(this.membership.busChanged(isConnected, this.#clock.nowMs()));
   }
 

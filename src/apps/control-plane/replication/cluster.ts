@@ -271,7 +271,8 @@ export class Cluster {
     // Our own earlier lives are over; of this one nobody has seen more than we said.
     if (replicaId === this.#around.replica.replicaId) return true;
     const copy = this.replicator.peers.get(replicaId)?.copy;
-    if (copy === undefined) return this.isSynced;
+    // It is over, or nobody has told of it yet.
+    if (copy === undefined) return this.isSynced && this.members.hearsAny;
     const { origin, seq } = copy;
     return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
   }

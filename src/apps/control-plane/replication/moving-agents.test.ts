@@ -71,3 +71,26 @@ test("who hears at once of a registration and that it moved waits for where it w
   expect(isTold(moved, "a")).toBe(true);
   expect(moved.updates.at(-1)).toMatchObject({ settled: true });
 });
+
+test("a replica that begins where it hears nobody takes nothing from who comes from another one", async () => {
+  const cluster = new FakeCluster();
+  const { network } = cluster;
+  const one = cluster.replica("one");
+  await cluster.pass(15_000, 100);
+  const agent = new TestAgent(one, "agent-1").watch();
+  one.replica.register(anInput({ id: "a" }));
+  await cluster.pass(100);
+  network.outage();
+  const two = cluster.replica("two");
+  await cluster.pass(60_000, 100);
+  const moved = new TestAgent(two, "agent-1", true, agent.updates.at(-1)?.positions).watch();
+  await cluster.pass(3_000);
+  moved.ack();
+  await cluster.pass(60_000, 100);
+  expect(moved.updates.map(({ settled }) => settled)).toEqual([false]);
+  network.restore();
+  await cluster.pass(5_000);
+  moved.ack();
+  expect(isTold(moved, "a")).toBe(true);
+  expect(moved.updates.at(-1)).toMatchObject({ settled: true });
+});
