@@ -33,7 +33,7 @@ interface Slot {
   content: Endpoint | undefined;
   /** False when an unsettled server does not list it and absence proves nothing. */
   isListed: boolean;
-  /** What an unsettled server lists although it is over, or older than `content`: a settled answer decides. */
+  /** What an unsettled server lists although it is older than `content`: a settled answer decides. */
   older: Endpoint | undefined;
 }
 
@@ -191,9 +191,7 @@ export class EndpointSet {
     const former = this.#slots.get(endpoint.id);
     if (former?.isListed === true) this.#digest = digestRemove(this.#digest, former.hash);
     if (former?.isListed === false || former?.older !== undefined) this.#heldCount--;
-    const isOver = (held: Endpoint): boolean =>
-      isOlderProcess(endpoint, held) || this.#fences.judge(endpoint) === "gone";
-    const isOlder = !settled && former?.content && isOver(former.content);
+    const isOlder = !settled && former?.content && isOlderProcess(endpoint, former.content);
     const content = isOlder ? former.content : this.#contentOf(endpoint, former?.content, effects);
     const { registrationId, hash } = endpoint;
     const older = isOlder ? endpoint : undefined;
@@ -227,7 +225,7 @@ export class EndpointSet {
     }
     switch (this.#fences.judge(endpoint)) {
       case "gone":
-        return undefined;
+        return isSameProcess ? undefined : former;
       case "draining":
         return isSameProcess && former?.state === "draining"
           ? former
