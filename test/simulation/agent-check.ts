@@ -102,9 +102,7 @@ export class AgentCheck {
     for (const { id, registrationId } of before) {
       if (after.some((endpoint) => endpoint.id === id)) continue;
       const isNamed = removals.some((removal) => removal.id === id);
-      const isListed = upserts.some(
-        (endpoint) => endpoint.id === id && this.whyNotSelectable(endpoint) === undefined,
-      );
+      const isListed = upserts.some((endpoint) => endpoint.id === id);
       if (isNamed || (settled && !isListed)) continue;
       this.#violate(`lost ${registrationId} by a ${kind} that gives no cause`);
     }

@@ -1,6 +1,8 @@
-import { serviceKey } from "../../src/core/model/names.ts";
+import type { Endpoint } from "../../src/core/model/endpoint.ts";
+import { type ServiceKey, serviceKey } from "../../src/core/model/names.ts";
 import { whyApart } from "./agent-agrees.ts";
 import { whyReplicasDiffer } from "./replicas-agree.ts";
+import type { SimAgent } from "./sim-agent.ts";
 import type { SimReplica } from "./sim-replica.ts";
 import type { World } from "./world.ts";
 
@@ -80,6 +82,14 @@ function whyHeldTwice({ replicas, clients, ledger }: World): string | undefined 
   return undefined;
 }
 
+/** Replicas that lost their disks list an older process of that id, which the agent saw replaced. */
+function isOldListedFor(world: World, agent: SimAgent, key: ServiceKey, held: Endpoint): boolean {
+  return world.replicas.some(({ plane }) => {
+    const listed = plane?.replica.registry.services.get(key)?.records.get(held.id);
+    return listed !== undefined && agent.check?.mayRefuse(listed.endpoint) === true;
+  });
+}
+
 /** I4: nobody that was answered to be out is anywhere. */
 function whyBack(world: World): string | undefined {
   for (const { registrationId, key } of world.ledger.out()) {
@@ -93,7 +103,8 @@ function whyBack(world: World): string | undefined {
       // It may keep what it could read, below a newer process that it cannot.
       if (agent.isOld) continue;
       const endpoints = agent.plane?.table.entry(key)?.set.endpoints() ?? [];
-      if (endpoints.some((endpoint) => endpoint.registrationId === registrationId)) {
+      const held = endpoints.find((endpoint) => endpoint.registrationId === registrationId);
+      if (held !== undefined && !isOldListedFor(world, agent, key, held)) {
         return `${agent.name} still has ${registrationId}, which was deregistered`;
       }
     }
