@@ -1,10 +1,13 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { beforeEach, expect, test } from "vitest";
+import { MAX_CLEANED_A_TURN } from "./broken-connections.ts";
 import { ConnectionGate, MAX_OPENED_A_TURN, MAX_WAITING, PATIENCE_MS } from "./connection-gate.ts";
+import { ENTERING_MS, EnteringConnections, MAX_ENTERING } from "./entering-connections.ts";
 
 class FakeSocket extends EventEmitter {
   readonly id: number;
+  readonly remoteAddress = "10.0.0.1";
   destroyed = false;
 
   constructor(id: number) {
@@ -12,13 +15,19 @@ class FakeSocket extends EventEmitter {
     this.id = id;
   }
 
-  destroy(): void {
+  get remotePort(): number {
+    return this.id;
+  }
+
+  destroy(_error?: Error): void {
     this.destroyed = true;
   }
 }
 
 let nowMs: number;
 let turns: (() => void)[];
+let pauses: (() => void)[];
+let entering: EnteringConnections;
 let opened: number[];
 let sockets: FakeSocket[];
 let gate: ConnectionGate;
@@ -26,12 +35,16 @@ let gate: ConnectionGate;
 beforeEach(() => {
   nowMs = 0;
   turns = [];
+  pauses = [];
+  entering = new EnteringConnections(() => nowMs);
   opened = [];
   sockets = [];
   gate = new ConnectionGate({
     open: (socket) => void opened.push((socket as unknown as FakeSocket).id),
+    entering,
     nowMs: () => nowMs,
     nextTurn: (task) => void turns.push(task),
+    later: (task) => void pauses.push(task),
   });
 });
 
@@ -45,6 +58,20 @@ function come(count: number): void {
 
 function turn(): void {
   for (const task of turns.splice(0)) task();
+}
+
+function pause(): void {
+  for (const task of pauses.splice(0)) task();
+}
+
+/** As a client's first call arrives. */
+function call(id: number): void {
+  entering.called({ getPeer: () => `10.0.0.1:${id}` });
+}
+
+/** As Node tells of a connection that was reset. */
+function breakOff(socket: FakeSocket | undefined): void {
+  socket?.destroy(Object.assign(new Error("read ECONNRESET"), { syscall: "read" }));
 }
 
 const cutOff = () => sockets.filter(({ destroyed }) => destroyed).map(({ id }) => id);
@@ -105,4 +132,61 @@ test("a closed gate cuts off who waits and who comes", () => {
   turn();
   expect(opened).toHaveLength(MAX_OPENED_A_TURN);
   expect(cutOff()).toEqual([MAX_OPENED_A_TURN, MAX_OPENED_A_TURN + 1]);
+});
+
+test("while many were let in and have not called, nobody else is", () => {
+  come(MAX_ENTERING + 2);
+  while (turns.length > 0) turn();
+  expect(opened).toHaveLength(MAX_ENTERING);
+  pause();
+  expect(opened).toHaveLength(MAX_ENTERING);
+  call(0);
+  pause();
+  expect(opened).toHaveLength(MAX_ENTERING + 1);
+  // A second call of the same connection makes no room.
+  call(0);
+  pause();
+  expect(opened).toHaveLength(MAX_ENTERING + 1);
+});
+
+test("who calls nothing keeps others out for a while only", () => {
+  come(MAX_ENTERING);
+  while (turns.length > 0) turn();
+  nowMs = ENTERING_MS - 1;
+  come(1);
+  turn();
+  expect(opened).toHaveLength(MAX_ENTERING);
+  nowMs = ENTERING_MS;
+  pause();
+  expect(opened).toHaveLength(MAX_ENTERING + 1);
+});
+
+test("of many that break at once, a few are cleaned up each turn, in order, and before anybody is let in", () => {
+  const count = MAX_CLEANED_A_TURN + 1;
+  for (let i = 0; i < count; i++) {
+    come(1);
+    turn();
+  }
+  for (const socket of sockets) breakOff(socket);
+  come(1);
+  expect(cutOff()).toEqual([]);
+  turn();
+  expect(cutOff()).toEqual(Array.from({ length: MAX_CLEANED_A_TURN }, (_, i) => i));
+  expect(opened).toHaveLength(count);
+  turn();
+  expect(cutOff()).toHaveLength(count);
+  expect(opened).toHaveLength(count + 1);
+  turn();
+  expect(turns).toEqual([]);
+});
+
+test("a connection that this side ends is gone at once, also while it waits to be cleaned up", () => {
+  come(2);
+  turn();
+  sockets[0]?.destroy();
+  expect(cutOff()).toEqual([0]);
+  breakOff(sockets[1]);
+  expect(cutOff()).toEqual([0]);
+  sockets[1]?.destroy();
+  expect(cutOff()).toEqual([0, 1]);
 });

@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import { BrokenConnections } from "./broken-connections.ts";
+import type { EnteringConnections } from "./entering-connections.ts";
 
 /**
  * Connections that begin to speak in one turn of the event loop. Each costs about a millisecond of
@@ -15,9 +17,13 @@ export const MAX_WAITING = 8_192;
 export interface ConnectionGateOptions {
   /** Lets a connection speak. */
   readonly open: (socket: Socket) => void;
+  /** Those that were let in and have not called yet: while there are too many, nobody else is let in. */
+  readonly entering: EnteringConnections;
   readonly nowMs: () => number;
   /** Runs the task in the next turn of the event loop, after what has arrived meanwhile. */
   readonly nextTurn: (task: () => void) => void;
+  /** Runs the task some milliseconds later. */
+  readonly later: (task: () => void) => void;
 }
 
 interface Waiting {
@@ -29,10 +35,12 @@ interface Waiting {
  * Lets new connections in a few at a time. When a replica dies, all of its clients come to the
  * others at once; taken all together, they would stop the event loop for longer than they wait,
  * come back, and be in vain again. Who came last goes first: he has most of his patience left. Who
- * has none is cut off, which tells him to try elsewhere, later, and costs nothing.
+ * has none is cut off, which tells him to try elsewhere, later, and costs nothing. Connections that
+ * broke are cleaned up before anybody new is let in.
  */
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions;
+  readonly #broken = new BrokenConnections(() => this.#awaitTurn());
   /** In order of their coming. */
   #waiting: Waiting[] = [];
   #openedThisTurn = 0;
@@ -53,7 +61,7 @@ export class ConnectionGate {
       return;
     }
     this.#awaitTurn();
-    if (this.#openedThisTurn < MAX_OPENED_A_TURN && this.#waiting.length === 0) {
+    if (this.#waiting.length === 0 && this.#mayOpen()) {
       this.#open(socket);
       return;
     }
@@ -73,19 +81,28 @@ export class ConnectionGate {
   #awaitTurn(): void {
     if (this.#isTurnAwaited) return;
     this.#isTurnAwaited = true;
-    this.#options.nextTurn(() => this.#turn());
+    const { entering, later, nextTurn } = this.#options;
+    // Turn after turn without anything to do would take time from those that are to call.
+    const isIdle = this.#broken.isEmpty && entering.isFull;
+    (isIdle ? later : nextTurn)(() => this.#turn());
   }
 
   #turn(): void {
     this.#isTurnAwaited = false;
     this.#openedThisTurn = 0;
     this.#cutOff();
-    while (this.#openedThisTurn < MAX_OPENED_A_TURN) {
+    this.#broken.cleanUpSome();
+    while (this.#mayOpen()) {
       const last = this.#waiting.pop();
       if (last === undefined) break;
       if (!last.socket.destroyed) this.#open(last.socket);
     }
-    if (this.#waiting.length > 0) this.#awaitTurn();
+    if (this.#waiting.length > 0 || !this.#broken.isEmpty) this.#awaitTurn();
+  }
+
+  #mayOpen(): boolean {
+    const { entering } = this.#options;
+    return this.#openedThisTurn < MAX_OPENED_A_TURN && this.#broken.isEmpty && !entering.isFull;
   }
 
   #cutOff(): void {
@@ -98,6 +115,8 @@ export class ConnectionGate {
 
   #open(socket: Socket): void {
     this.#openedThisTurn++;
+    this.#broken.watch(socket);
+    this.#options.entering.came(socket);
     this.#options.open(socket);
   }
 }

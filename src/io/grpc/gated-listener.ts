@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
-import type { AddressInfo, ListenOptions, Socket } from "node:net";
+import type { AddressInfo, ListenOptions } from "node:net";
 import { createServer, isIP, type Server } from "node:net";
-import { ConnectionGate } from "./connection-gate.ts";
+import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.ts";
 
 /** Connections that the kernel takes while the event loop is busy; it allows 4,096 at most by default. */
 const BACKLOG = 4_096;
@@ -13,6 +13,9 @@ const BACKLOG = 4_096;
  */
 const LISTENERS = process.platform === "linux" ? 8 : 1;
 
+/** How long nobody is let in when too many have not called yet. */
+const PAUSE_MS = 10;
+
 export interface GatedListener {
   readonly port: number;
   /** Nobody new is let in; those that are in stay. */
@@ -22,14 +25,15 @@ export interface GatedListener {
 /** Listens on all addresses of a name, on one port. @throws what Node says when it cannot */
 export async function listenGated(
   address: string,
-  open: (socket: Socket) => void,
+  connections: Pick<ConnectionGateOptions, "open" | "entering">,
 ): Promise<GatedListener> {
   const colon = address.lastIndexOf(":");
   const hosts = await addressesOf(address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"));
   const gate = new ConnectionGate({
-    open,
+    ...connections,
     nowMs: () => performance.now(),
     nextTurn: (task) => void setImmediate(task),
+    later: (task) => void setTimeout(task, PAUSE_MS),
   });
   const servers: Server[] = [];
   const close = (): void => {

@@ -1,7 +1,14 @@
-import { Server, type ServiceDefinition } from "@grpc/grpc-js";
+import type { Socket } from "node:net";
+import {
+  Server,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ListenerSecurity } from "../../ports/listener-security.ts";
 import { authenticators } from "./authenticate.ts";
+import { EnteringConnections } from "./entering-connections.ts";
 import { listenGated } from "./gated-listener.ts";
 import { serverCredentials } from "./server-credentials.ts";
 
@@ -50,17 +57,17 @@ export async function startGrpcServer(
   security: ListenerSecurity = {},
 ): Promise<RunningGrpcServer> {
   const server = new Server({ ...SERVER_OPTIONS, interceptors: authenticators(security) });
+  const entering = new EnteringConnections(() => performance.now());
   for (const { definition, handlers } of services) {
-    server.addService(definition, handlers as Parameters<Server["addService"]>[1]);
+    server.addService(definition, heard(handlers, entering));
   }
   // A connection gate stands before grpc-js: it would take any number of connections at once.
   const injector = server.createConnectionInjector(serverCredentials(security.certificates));
-  const listener = await listenGated(address, (socket) => injector.injectConnection(socket)).catch(
-    (error: Error) => {
-      injector.destroy();
-      throw listenError(address, error);
-    },
-  );
+  const open = (socket: Socket): void => injector.injectConnection(socket);
+  const listener = await listenGated(address, { open, entering }).catch((error: Error) => {
+    injector.destroy();
+    throw listenError(address, error);
+  });
   const host = address.slice(0, address.lastIndexOf(":"));
   return {
     address: `${host}:${listener.port}`,
@@ -69,6 +76,21 @@ export async function startGrpcServer(
       return stop(server);
     },
   };
+}
+
+/** Handlers that tell of each call before they serve it. */
+function heard(handlers: object, entering: EnteringConnections): UntypedServiceImplementation {
+  type Handle = (call: ServerUnaryCall<unknown, unknown>, respond: unknown) => void;
+  const entries = Object.entries(handlers as Record<string, Handle>);
+  return Object.fromEntries(
+    entries.map(([name, handle]) => {
+      const hear: Handle = (call, respond) => {
+        entering.called(call);
+        handle(call, respond);
+      };
+      return [name, hear as UntypedServiceImplementation[string]];
+    }),
+  );
 }
 
 function listenError(address: string, cause: Error): MeshError {
