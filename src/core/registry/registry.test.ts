@@ -152,7 +152,7 @@ describe("the operator's part", () => {
     registered(anInstance({ registrationId: named("r2") }));
     expect(registry.find(aLease("a"))?.endpoint).toMatchObject({
       state: "healthy",
-      operatorRevision: 2,
+      operatorRevision: 0,
     });
   });
 

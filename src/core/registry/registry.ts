@@ -107,10 +107,8 @@ export class Registry {
       return { kind: "registered", record: existing };
     }
     const hlc = this.#hlc.accept(input.firstRegisteredHlc, time.wallMs);
-    // A new process starts undrained, under a revision that no agent has seen yet.
-    const revision = existing === undefined ? 0 : existing.operatorRevision + 1;
-    const fence = this.fences.find(key, instance.id, registrationId);
-    const operator = fence?.operator ?? { revision, isDraining: false };
+    // Revisions are of one process: replicas that know other predecessors begin alike.
+    const operator = this.fences.find(key, instance.id, registrationId)?.operator;
     const record = new InstanceRecord(service, instance, hlc, group, operator);
     record.defaults = input.defaults;
     this.insert(record);

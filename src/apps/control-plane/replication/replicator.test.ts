@@ -216,6 +216,26 @@ describe("after a fault", () => {
     expect(one.view).toEqual(["a=right.1@two"]);
   });
 
+  test("a drain holds where another former process of the id was known", async () => {
+    const { world, replicas } = await three();
+    const [one, two] = replicas;
+    one.register("a", "p1", 1);
+    await world.pass(50);
+    world.network.partition(["one"], ["two", "three"]);
+    one.end("a", "deregistered");
+    one.register("a", "p2", 1);
+    const drained = one.registry.find(aLease("a"));
+    if (drained === undefined) throw new Error("there is no a");
+    expect(one.registry.setDraining(drained, true)).toBe(1);
+    // There, it takes the place of one that has not left yet.
+    two.register("a", "p2", 2);
+    world.network.calm();
+    await world.pass(10_000);
+    const endpoints = replicas.map(({ registry }) => registry.find(aLease("a"))?.endpoint);
+    const told = { registrationId: "p2", state: "draining", operatorRevision: 1 };
+    expect(endpoints).toMatchObject([told, told, told]);
+  });
+
   const SEEDS = Array.from({ length: 25 }, (_, i) => i + 1);
   test.each(SEEDS)(
     "lost, doubled and overtaken messages change nothing in the end: seed %i",
