@@ -92,6 +92,7 @@ export class DiscoveryHub {
 
   /** Everything is known now: what was merged can be obeyed. */
   settle(): void {
+    this.commit();
     this.isSettled = true;
     this.#inSlices([...this.watchers], (watcher) => this.#settleFor(watcher));
   }

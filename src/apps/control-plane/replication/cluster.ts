@@ -32,6 +32,9 @@ const HEARD_WITHIN_MS = 2 * HEARTBEAT_MS;
 /** So long a start waits for a bus that does not answer: then this replica is alone, and serves what it has. */
 const WAIT_FOR_BUS_MS = 10_000;
 
+/** So long a start waits for records whose time lies ahead: clocks differ by less, or are wrong for hours. */
+const WAIT_FOR_CLOCKS_MS = 60_000;
+
 /** Three heartbeats of another process with our id. */
 const TWIN_HEARD_WITHIN_MS = 3 * HEARTBEAT_MS;
 
@@ -179,7 +182,13 @@ export class Cluster {
     const { isConnected, sinceMs } = this.#options.bus.state;
     const nowMs = this.#around.clock.nowMs();
     if (!isConnected) return nowMs - this.#startedAtMs >= WAIT_FOR_BUS_MS;
-    return nowMs - sinceMs >= HEARD_WITHIN_MS && this.replicator.pulls.isSynced;
+    if (nowMs - sinceMs < HEARD_WITHIN_MS || !this.replicator.pulls.isSynced) return false;
+    return this.#isAllTaken || nowMs - this.#startedAtMs >= WAIT_FOR_CLOCKS_MS;
+  }
+
+  /** No record waits until its time is no longer ahead. */
+  get #isAllTaken(): boolean {
+    return [...this.replicator.peers.values()].every((peer) => peer.quarantinedCount === 0);
   }
 
   /** Whether somebody asks about instances that no client claims. */
@@ -270,10 +279,11 @@ export class Cluster {
   #hasHeard({ replicaId, epoch, sequence }: OriginPosition): boolean {
     // Our own earlier lives are over; of this one nobody has seen more than we said.
     if (replicaId === this.#around.replica.replicaId) return true;
-    const copy = this.replicator.peers.get(replicaId)?.copy;
+    const peer = this.replicator.peers.get(replicaId);
     // It is over, or nobody has told of it yet.
-    if (copy === undefined) return this.isSynced && this.members.hearsAny;
-    const { origin, seq } = copy;
+    if (peer === undefined) return this.isSynced && this.members.hearsAny;
+    const { origin, seq } = peer.copy;
+    if (peer.quarantinedCount > 0) return false;
     return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
   }
 }
