@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { NO_LOCALITY } from "../../src/core/model/instance.ts";
 import { controlPlaneAccess } from "../../src/io/control-plane-access.ts";
@@ -41,6 +41,21 @@ async function openAll(
   return new Set(await Promise.all(opened));
 }
 
+/** Takes connections, and ends each as told. @returns how a stream to it ended, and how many connections it took */
+async function tryOnce(end: (socket: Socket) => void): Promise<{ message: string; taken: number }> {
+  let taken = 0;
+  const server = createServer((socket) => {
+    taken++;
+    socket.on("error", () => undefined);
+    end(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const message = await open(grpcWatchSource(), `127.0.0.1:${port}`, "agent");
+  return { message, taken };
+}
+
 test("many connections at once are all answered", async () => {
   const { address } = await aSecureServer({});
   expect(await openAll(address, {})).toEqual(new Set(["welcome"]));
@@ -59,4 +74,15 @@ test("who breaks off while waiting hinders nobody", async () => {
     const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());
   }
   expect(await openAll(address, {})).toEqual(new Set(["welcome"]));
+});
+
+test("who was cut off does not come a second time to find out why", async () => {
+  const { message, taken } = await tryOnce((socket) => socket.resetAndDestroy());
+  expect(message).toContain("ECONNRESET");
+  expect(taken).toBe(1);
+});
+
+test("who was not understood does", async () => {
+  const { taken } = await tryOnce((socket) => socket.end());
+  expect(taken).toBe(2);
 });

@@ -14,6 +14,12 @@ const REFUSAL_WAIT_MS = 300;
 const NOT_REACHED =
   /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Name resolution|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
 
+/**
+ * A server with too much to do cuts off who waits (see ConnectionGate): another handshake would double its
+ * load. One that speaks TLS ends in order what it does not understand.
+ */
+const CUT_OFF = /ECONNRESET/;
+
 export interface FailedConnect {
   readonly address: string;
   /** What grpc-js says, which is often only that the connection is gone. */
@@ -36,6 +42,7 @@ interface Look {
 /** Why no gRPC connection came about, found out by a handshake of its own; `undefined` when that says nothing. */
 export async function causeOfFailure(failed: FailedConnect): Promise<string | undefined> {
   if (NOT_REACHED.test(failed.grpcDetails)) return undefined;
+  if (failed.certificates === undefined && CUT_OFF.test(failed.grpcDetails)) return undefined;
   try {
     const look = await handshake(failed);
     return failed.certificates === undefined

@@ -9,6 +9,7 @@ class FakeSocket extends EventEmitter {
   readonly id: number;
   readonly remoteAddress = "10.0.0.1";
   destroyed = false;
+  wasReset = false;
 
   constructor(id: number) {
     super();
@@ -20,6 +21,11 @@ class FakeSocket extends EventEmitter {
   }
 
   destroy(_error?: Error): void {
+    this.destroyed = true;
+  }
+
+  resetAndDestroy(): void {
+    this.wasReset = true;
     this.destroyed = true;
   }
 }
@@ -99,7 +105,7 @@ test("of many, a few are let in each turn, and who came last goes first", () => 
   expect(cutOff()).toEqual([]);
 });
 
-test("who has waited longer than clients do is cut off", () => {
+test("who has waited longer than clients do is cut off by a reset", () => {
   come(2 * MAX_OPENED_A_TURN);
   nowMs = PATIENCE_MS;
   come(1);
@@ -108,6 +114,7 @@ test("who has waited longer than clients do is cut off", () => {
   expect(cutOff()).toEqual(
     Array.from({ length: MAX_OPENED_A_TURN }, (_, i) => MAX_OPENED_A_TURN + i),
   );
+  expect(sockets.filter(({ wasReset }) => wasReset)).toHaveLength(MAX_OPENED_A_TURN);
   expect(gate.waitingCount).toBe(0);
 });
 

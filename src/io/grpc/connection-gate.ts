@@ -35,7 +35,7 @@ interface Waiting {
  * Lets new connections in a few at a time. When a replica dies, all of its clients come to the
  * others at once; taken all together, they would stop the event loop for longer than they wait,
  * come back, and be in vain again. Who came last goes first: he has most of his patience left. Who
- * has none is cut off, which tells him to try elsewhere, later, and costs nothing. Connections that
+ * has none is cut off by a reset, which tells him to try elsewhere, later, and costs nothing. Connections that
  * broke are cleaned up before anybody new is let in.
  */
 export class ConnectionGate {
@@ -68,7 +68,7 @@ export class ConnectionGate {
     // A connection that breaks while it waits must not end the process.
     socket.on("error", ignore);
     this.#waiting.push({ socket, sinceMs: this.#options.nowMs() });
-    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.socket.destroy();
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.socket.resetAndDestroy();
   }
 
   /** Lets nobody in any more. */
@@ -110,7 +110,7 @@ export class ConnectionGate {
     const isPatient = ({ sinceMs }: Waiting) => nowMs - sinceMs < PATIENCE_MS;
     const kept = this.#waiting.findIndex(isPatient);
     const gone = this.#waiting.splice(0, kept === -1 ? this.#waiting.length : kept);
-    for (const { socket } of gone) socket.destroy();
+    for (const { socket } of gone) socket.resetAndDestroy();
   }
 
   #open(socket: Socket): void {
