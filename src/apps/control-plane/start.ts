@@ -186,7 +186,7 @@ function clusterOf(
 /** What a program said of the other replicas, or what the cluster knows. */
 function othersOf(options: ControlPlaneOptions, cluster: () => Cluster | undefined) {
   const { peers = () => cluster()?.addresses() ?? [], positions, whenCaughtUp } = options;
-  const hearsAll = (): boolean => cluster()?.members.hearsAll ?? true;
+  const hearsAll = (): boolean => cluster()?.isComplete ?? true;
   if (options.cluster === undefined) return { peers, positions, whenCaughtUp, hearsAll };
   return {
     hearsAll,

@@ -124,7 +124,7 @@ export class Cluster {
         if (message.type === "heartbeat") this.#heard(message);
         else this.members.left(message);
       },
-      isComplete: () => this.isSynced && this.members.hearsAll,
+      isComplete: () => this.isComplete,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
       pulled: (known) => this.#caughtUp.pulled(known),
     });
@@ -189,6 +189,11 @@ export class Cluster {
   /** No record waits until its time is no longer ahead. */
   get #isAllTaken(): boolean {
     return [...this.replicator.peers.values()].every((peer) => peer.quarantinedCount === 0);
+  }
+
+  /** True when all others are heard, too: what has not come by then is not under way. */
+  get isComplete(): boolean {
+    return this.isSynced && this.members.hearsAll;
   }
 
   /** Whether somebody asks about instances that no client claims. */

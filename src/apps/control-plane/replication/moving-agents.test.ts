@@ -94,3 +94,27 @@ test("a replica that begins where it hears nobody takes nothing from who comes f
   expect(isTold(moved, "a")).toBe(true);
   expect(moved.updates.at(-1)).toMatchObject({ settled: true });
 });
+
+test("who cannot ask for what it lacks does not settle without it", async () => {
+  const cluster = new FakeCluster();
+  const { network } = cluster;
+  const one = cluster.replica("one");
+  const two = cluster.replica("two");
+  await cluster.pass(15_000, 100);
+  network.partition(["one"], ["two"]);
+  const agent = new TestAgent(one, "agent-1").watch();
+  one.replica.register(anInput({ id: "a" }));
+  await cluster.pass(100);
+  // It is heard again, but does not hear what it is asked.
+  network.link("one", "two").isCut = false;
+  const moved = new TestAgent(two, "agent-1", true, agent.updates.at(-1)?.positions).watch();
+  await cluster.pass(3_000);
+  moved.ack();
+  await cluster.pass(100_000, 100);
+  expect(moved.updates.map(({ settled }) => settled)).toEqual([false]);
+  network.calm();
+  await cluster.pass(40_000, 100);
+  moved.ack();
+  expect(isTold(moved, "a")).toBe(true);
+  expect(moved.updates.at(-1)).toMatchObject({ settled: true });
+});
