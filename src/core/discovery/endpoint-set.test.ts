@@ -144,6 +144,14 @@ describe("no way back in time", () => {
     expect(set.endpoints()).toEqual([a2]);
   });
 
+  test("nor does it bring back the predecessor of one that came and left in one update", () => {
+    const set = setWith(A, B);
+    set.apply(delta(1, [B], { removals: [removal("a", "deregistered", "a-2")] }), EPOCH);
+    expect(ids(set)).toEqual(["b"]);
+    set.apply(snapshot([A, B], { version: 2, settled: false }), EPOCH);
+    expect(ids(set)).toEqual(["b"]);
+  });
+
   describe("an id that two processes held", () => {
     const older = endpoint("a", { process: "a-1", since: 1 });
     const newer = endpoint("a", { process: "a-2", since: 2 });

@@ -202,8 +202,7 @@ export class EndpointSet {
     if (content !== endpoint) this.#fences.sawDraining(endpoint);
     noteDraining(content?.state === "draining" ? content : endpoint, effects);
     if (content === former?.content) return;
-    if (former?.content && isOlderProcess(former.content, endpoint))
-      this.#superseded(former.content);
+    if (former?.content && isOlderProcess(former.content, endpoint)) this.#fence(former.content);
     effects.changed = true;
     const wasDraining = former?.content?.state === "draining";
     effects.urgent ||= content === undefined || (content.state === "draining" && !wasDraining);
@@ -237,8 +236,8 @@ export class EndpointSet {
   }
 
   /** It can come back from no replica that is behind. */
-  #superseded({ id, registrationId }: Endpoint): void {
-    this.#fences.removed({ id, registrationId, reason: "superseded" }, undefined);
+  #fence(former: Endpoint | undefined): void {
+    if (former !== undefined) this.#fences.removed({ ...former, reason: "superseded" }, undefined);
   }
 
   #remove(removal: Removal, effects: Effects): void {
@@ -251,7 +250,8 @@ export class EndpointSet {
       this.#unlist(removal.id, slot);
       return;
     }
-    // The id is gone, also when this agent never heard of the process that held it last.
+    // The id is gone, also when this agent never heard of the process that held it last: so is the one before.
+    if (slot.content?.registrationId !== removal.registrationId) this.#fence(slot.content);
     this.#delete(removal.id, slot);
     effects.changed = true;
     effects.urgent = true;
