@@ -30,6 +30,7 @@ export class DiscoveryHub {
   readonly watchers = new Set<Watcher>();
   version = 0;
   isSettled = false;
+  #isComplete = true;
   readonly #clock: Clock;
   readonly #encoder: UpdateEncoder;
   readonly #staged = new Set<SharedView>();
@@ -94,14 +95,21 @@ export class DiscoveryHub {
   settle(): void {
     this.commit();
     this.isSettled = true;
-    this.#inSlices([...this.watchers], (watcher) => this.#settleFor(watcher));
+    if (this.#isComplete) this.#inSlices([...this.watchers], (watcher) => this.#settleFor(watcher));
+  }
+
+  /** False while this replica is cut off from others: what it does not list may be there all the same. */
+  setComplete(isComplete: boolean): void {
+    if (isComplete === this.#isComplete) return;
+    this.#isComplete = isComplete;
+    if (isComplete && this.isSettled) this.settle();
   }
 
   /** This replica has heard by now what that watcher's agent had seen elsewhere. */
   caughtUp(watcher: Watcher): void {
     watcher.isBehind = false;
     this.commit();
-    if (this.isSettled && this.watchers.has(watcher)) this.#settleFor(watcher);
+    if (this.#isSettledFor(watcher) && this.watchers.has(watcher)) this.#settleFor(watcher);
   }
 
   /** The view of a service that may not exist yet. */
@@ -170,7 +178,7 @@ export class DiscoveryHub {
   }
 
   #isSettledFor({ isBehind }: Watcher): boolean {
-    return this.isSettled && !isBehind;
+    return this.isSettled && this.#isComplete && !isBehind;
   }
 
   #settleFor(watcher: Watcher): void {

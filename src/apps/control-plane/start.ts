@@ -100,8 +100,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   let isDraining = false;
   const cluster = clusterOf(options, {
-    ...{ replica, drains, turnover, epoch, clusterClock: shared },
-    isSettled: () => hub.isSettled,
+    ...{ replica, hub, drains, turnover, epoch, clusterClock: shared },
     isDraining: () => isDraining,
     fenced: (reason) => void stop().then(() => options.fenced?.(reason)),
   });

@@ -14,6 +14,7 @@ import type { Leadership } from "../../../ports/leadership.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Prober, TcpProbeTarget } from "../../../ports/prober.ts";
 import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
+import type { DiscoveryHub } from "../discovery-hub.ts";
 import type { DrainWaits } from "../drain-waits.ts";
 import type { RegistryReplica } from "../registry-replica.ts";
 import { repeat } from "../repeat.ts";
@@ -23,6 +24,7 @@ import { CaughtUp } from "./caught-up.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { ClusterViews } from "./cluster-views.ts";
 import { joinCalls } from "./join-calls.ts";
+import { LaterLife } from "./later-life.ts";
 import { OrphanKeeper } from "./orphan-keeper.ts";
 import { HEARTBEAT_MS, Replicator } from "./replicator.ts";
 
@@ -64,7 +66,8 @@ export interface ClusterSurroundings {
   readonly clusterClock: Clock;
   readonly log: Log;
   readonly epoch: number;
-  readonly isSettled: () => boolean;
+  /** Told while this replica is cut off, and when it has heard everything again. */
+  readonly hub: DiscoveryHub;
   readonly isDraining: () => boolean;
   /** Another process has this replica's id and is newer. */
   readonly fenced: (reason: string) => void;
@@ -83,9 +86,7 @@ export class Cluster {
   readonly #caughtUp: CaughtUp;
   readonly #absent: AbsentOwners;
   readonly #orphans: OrphanKeeper | undefined;
-  /** The highest epoch of ours that a peer knows, above the present one, and since when we know. */
-  #higherEpoch = 0;
-  #higherSinceMs = 0;
+  readonly #laterLife = new LaterLife(TWIN_HEARD_WITHIN_MS);
   readonly #ends: (() => void)[] = [];
   #startedAtMs = 0;
 
@@ -112,7 +113,7 @@ export class Cluster {
     const flags = () => ({
       isLeaving: around.isDraining(),
       isIsolated: this.members.membership.isIsolated,
-      isSettled: around.isSettled(),
+      isSettled: around.hub.isSettled,
     });
     this.replicator = new Replicator({
       ...options,
@@ -155,7 +156,9 @@ export class Cluster {
     this.members.busChanged(bus.state.isConnected);
     this.#ends.push(
       bus.onState(({ kind }) => {
-        if (kind !== "problem") this.members.busChanged(kind === "connected");
+        if (kind === "problem") return;
+        this.members.busChanged(kind === "connected");
+        this.#tellCompleteness();
       }),
     );
     this.replicator.start();
@@ -164,6 +167,7 @@ export class Cluster {
       () => this.#orphans?.stop(),
       repeat(this.#around.clock, MEMBERSHIP_TICK_MS, () => {
         this.members.tick();
+        this.#tellCompleteness();
         this.#absent.tick();
         this.#raiseEpoch();
       }),
@@ -196,6 +200,12 @@ export class Cluster {
     return this.isSynced && this.members.hearsAll;
   }
 
+  /** Cut off, nobody knows what is missing; afterwards it first has to arrive. */
+  #tellCompleteness(): void {
+    if (this.members.membership.isIsolated) this.#around.hub.setComplete(false);
+    else if (this.isSynced) this.#around.hub.setComplete(true);
+  }
+
   /** Whether somebody asks about instances that no client claims. */
   get asksUnowned(): boolean {
     return this.#orphans !== undefined;
@@ -223,41 +233,31 @@ export class Cluster {
 
   #heard(heartbeat: Heartbeat): void {
     this.members.heard(heartbeat);
-    const { replicaId } = this.#around.replica;
-    for (const { replicaId: ofId, epoch, heardEpoch } of heartbeat.applied) {
-      if (ofId === replicaId) this.#knownAs(heardEpoch);
-      else if (this.#absent.isWanted(ofId, epoch))
-        this.replicator.learn({ replicaId: ofId, epoch });
+    const { replica, clock } = this.#around;
+    const own = this.replicator.own.log.origin.epoch;
+    for (const { replicaId, epoch, heardEpoch } of heartbeat.applied) {
+      if (replicaId === replica.replicaId) this.#laterLife.heardOf(heardEpoch, own, clock.nowMs());
+      else if (this.#absent.isWanted(replicaId, epoch)) this.replicator.learn({ replicaId, epoch });
     }
   }
 
-  /** A later run than this one: the clock was set back, or another process has our id and is not heard yet. */
-  #knownAs(epoch: number): void {
-    if (epoch <= this.replicator.own.log.origin.epoch || epoch <= this.#higherEpoch) return;
-    if (this.#higherEpoch === 0) this.#higherSinceMs = this.#around.clock.nowMs();
-    this.#higherEpoch = epoch;
-  }
-
-  /** Peers drop what a lower epoch says. Whoever really has our id would have been heard by now. */
   #raiseEpoch(): void {
     const { clock, log } = this.#around;
     const nowMs = clock.nowMs();
-    if (this.#higherEpoch === 0 || nowMs - this.#higherSinceMs < TWIN_HEARD_WITHIN_MS) return;
-    const epoch = this.#higherEpoch + 1;
-    this.#higherEpoch = 0;
-    if (this.members.membership.identity(nowMs) !== "sole") return;
+    const epoch = this.#laterLife.epochAbove(nowMs);
+    if (epoch === undefined || this.members.membership.identity(nowMs) !== "sole") return;
     log.warn({ epoch }, "peers know a later run of this replica: was its clock set back?");
     this.members.membership.raised(epoch);
     this.replicator.raise(epoch);
   }
 
   #orphanKeeper(prober: Prober<TcpProbeTarget>): OrphanKeeper {
-    const { replica, clock, log, isSettled } = this.#around;
+    const { replica, clock, log, hub } = this.#around;
     const { membership } = this.members;
     return new OrphanKeeper({
       ...{ clock, log, prober, random: this.#options.random, registry: replica.registry },
       isAdopter: (key, formerId) => membership.isAdopter(key, formerId),
-      mayJudge: () => isSettled() && !membership.isIsolated,
+      mayJudge: () => hub.isSettled && !membership.isIsolated,
       isOneMachine: () => this.#isOneMachine(),
       publish: () => replica.publish(),
     });

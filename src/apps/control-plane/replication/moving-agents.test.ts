@@ -118,3 +118,25 @@ test("who cannot ask for what it lacks does not settle without it", async () => 
   expect(isTold(moved, "a")).toBe(true);
   expect(moved.updates.at(-1)).toMatchObject({ settled: true });
 });
+
+test("who is cut off answers nobody for good, until it has heard what was missed", async () => {
+  const cluster = new FakeCluster();
+  const { network } = cluster;
+  const one = cluster.replica("one");
+  const two = cluster.replica("two");
+  cluster.replica("three");
+  await cluster.pass(15_000, 100);
+  network.partition(["one", "three"], ["two"]);
+  await cluster.pass(15_000, 100);
+  one.replica.register(anInput({ id: "a" }));
+  // Begun anew, an agent remembers nothing of what it had seen.
+  const agent = new TestAgent(two, "agent-1").watch();
+  await cluster.pass(5_000, 100);
+  agent.ack();
+  expect(agent.updates.map(({ settled }) => settled)).not.toContain(true);
+  network.calm();
+  await cluster.pass(5_000, 100);
+  agent.ack();
+  expect(isTold(agent, "a")).toBe(true);
+  expect(agent.updates.at(-1)).toMatchObject({ settled: true });
+});
