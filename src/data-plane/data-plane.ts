@@ -1,3 +1,4 @@
+import { SeenPositions } from "../core/discovery/seen-positions.ts";
 import type { Health } from "../core/model/instance.ts";
 import { serviceKey } from "../core/model/names.ts";
 import type { Random } from "../core/model/random.ts";
@@ -69,6 +70,7 @@ export class DataPlane {
   readonly #saver: StateSaver;
   readonly #monitor: HealthMonitor;
   readonly #replicas: ReplicaList;
+  readonly #seen = new SeenPositions();
   #watch: EndpointWatch | undefined;
   #keeper: RegistrationKeeper | undefined;
 
@@ -79,7 +81,7 @@ export class DataPlane {
     this.#world = world;
     this.#replicas = new ReplicaList(config.controlPlane, random);
     this.table = this.#newTable();
-    const content = () => this.table.saved();
+    const content = () => ({ services: this.table.saved(), positions: this.#seen.list() });
     this.#saver = new StateSaver({ store: lastKnownGood, clock, log, content });
     for (const { namespace, service } of config.subscribe) this.table.subscribe(namespace, service);
     this.#restore();
@@ -189,6 +191,7 @@ export class DataPlane {
       ...(nameResolver && { resolver: nameResolver }),
       hello: { agentId: id(), isDataPlane: true, locality: config.locality, softwareVersion },
       services: this.table,
+      seen: this.#seen,
       clock,
       random,
       log,
@@ -217,7 +220,8 @@ export class DataPlane {
     const { lastKnownGood, clock, log } = this.#world;
     const saved = lastKnownGood.load();
     if (saved === undefined) return;
-    this.table.restore(saved);
+    this.table.restore(saved.services);
+    this.#seen.saw(saved.positions);
     const ageSeconds = Math.round((clock.wallMs() - saved.savedAtWallMs) / 1_000);
     const fields = { services: saved.services.length, ageSeconds };
     log.info(fields, "serving what an earlier run knew until a control plane answers");

@@ -57,6 +57,8 @@ export interface EndpointWatchOptions
   readonly source: WatchSource;
   readonly hello: AgentHello;
   readonly services: WatchedServices;
+  /** How far the replicas were that told what is held already; nothing when left out. */
+  readonly seen?: SeenPositions;
   /** Told of each welcome and of each failure. */
   readonly onConnection?: (news: ConnectionNews) => void;
 }
@@ -66,7 +68,7 @@ export class EndpointWatch {
   readonly #options: EndpointWatchOptions;
   readonly #loop: ConnectionLoop;
   readonly #acks: Acknowledger;
-  readonly #seen = new SeenPositions();
+  readonly #seen: SeenPositions;
   /** Services whose draining endpoints this stream's server has heard of. */
   readonly #introduced = new Set<ServiceKey>();
   #stream: WatchStream | undefined;
@@ -85,6 +87,7 @@ export class EndpointWatch {
 
   constructor(options: EndpointWatchOptions) {
     this.#options = options;
+    this.#seen = options.seen ?? new SeenPositions();
     this.#acks = new Acknowledger(options.clock, (acks) => this.#stream?.acknowledge(acks));
     this.#loop = new ConnectionLoop({
       purpose: "watch",

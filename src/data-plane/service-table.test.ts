@@ -134,7 +134,7 @@ test("what was saved is served, resumed from, and replaced by the first answer",
   expect(first.changeCount()).toBe(2);
 
   const { table } = tableWith();
-  table.restore({ services, savedAtWallMs: 0 });
+  table.restore(services);
   expect(table.lookup("default", "orders")?.endpointCount).toBe(2);
   expect(table.entry(KEY)).toMatchObject({ origin: "saved", defaults: { policy: "peak_ewma" } });
   expect(table.subscriptions()).toEqual([
@@ -153,7 +153,7 @@ test("an unsettled server does not empty what was saved", () => {
   const { table } = tableWith();
   const resume = { epoch: 1, version: 4, digest: digestOf([A]) };
   const saved = { namespace: "default", service: "orders", endpoints: [A], resume };
-  table.restore({ services: [saved], savedAtWallMs: 0 });
+  table.restore([saved]);
   table.apply({ ...BASE, kind: "absent", exists: false, settled: false }, EPOCH);
   expect(table.lookup("default", "orders")?.candidates).toHaveLength(1);
   table.apply({ ...BASE, kind: "absent", exists: false, version: 2 }, EPOCH);

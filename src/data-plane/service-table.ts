@@ -6,7 +6,7 @@ import type { Endpoint } from "../core/model/endpoint.ts";
 import type { ServiceDefaults } from "../core/model/instance.ts";
 import { isName, type ServiceKey, serviceKey, splitServiceKey } from "../core/model/names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { SavedService, SavedServices } from "../ports/last-known-good.ts";
+import type { SavedService } from "../ports/last-known-good.ts";
 import type { Log } from "../ports/log.ts";
 import type { ServiceSubscription } from "../ports/watch-source.ts";
 import type { WatchedServices } from "./endpoint-watch.ts";
@@ -135,8 +135,8 @@ export class ServiceTable implements WatchedServices {
   }
 
   /** Starts from what an earlier run saved; a service that has an answer keeps it. */
-  restore(saved: SavedServices): void {
-    for (const { namespace, service, defaults, endpoints, resume } of saved.services) {
+  restore(services: readonly SavedService[]): void {
+    for (const { namespace, service, defaults, endpoints, resume } of services) {
       const entry =
         this.#entries.get(serviceKey(namespace, service)) ?? this.#add(namespace, service);
       if (entry === undefined || entry.origin !== "waiting") continue;

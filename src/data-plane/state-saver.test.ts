@@ -11,7 +11,7 @@ function saving() {
   const saver = new StateSaver({
     clock,
     log,
-    content: () => [],
+    content: () => ({ services: [], positions: [] }),
     store: {
       load: () => undefined,
       save: () =>

@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import type { LastKnownGood, SavedService } from "../ports/last-known-good.ts";
+import type { Knowledge, LastKnownGood } from "../ports/last-known-good.ts";
 import type { Log } from "../ports/log.ts";
 
 /** A crash loses at most this much knowledge, and churn costs at most one write in this time. */
@@ -10,7 +10,7 @@ export class StateSaver {
   readonly #store: LastKnownGood;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #content: () => readonly SavedService[];
+  readonly #content: () => Knowledge;
   #cancelTimer: (() => void) | undefined;
   #isDirty = false;
   #writing: Promise<void> | undefined;
@@ -21,7 +21,7 @@ export class StateSaver {
     readonly store: LastKnownGood;
     readonly clock: Clock;
     readonly log: Log;
-    readonly content: () => readonly SavedService[];
+    readonly content: () => Knowledge;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;

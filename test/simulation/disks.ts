@@ -1,10 +1,6 @@
 import { MeshError } from "../../src/core/model/mesh-error.ts";
 import type { Random } from "../../src/core/model/random.ts";
-import type {
-  LastKnownGood,
-  SavedService,
-  SavedServices,
-} from "../../src/ports/last-known-good.ts";
+import type { Knowledge, LastKnownGood, SavedKnowledge } from "../../src/ports/last-known-good.ts";
 import type {
   JournalEntry,
   RegistryStore,
@@ -83,16 +79,16 @@ export function storeOn(disk: ReplicaDisk, process: SimProcess, world: DiskWorld
 
 /** An agent's file. */
 export class AgentDisk {
-  saved: SavedServices | undefined;
+  saved: SavedKnowledge | undefined;
 
   store(process: SimProcess, { timeline, random }: DiskWorld): LastKnownGood {
     return {
       load: () => this.saved,
-      save: (services: readonly SavedService[]) =>
+      save: (known: Knowledge) =>
         new Promise((resolve) => {
           timeline.after(random() * 20, () => {
             if (!process.isAlive) return;
-            this.saved = { services: [...services], savedAtWallMs: process.clock.wallMs() };
+            this.saved = { ...known, savedAtWallMs: process.clock.wallMs() };
             process.run(resolve);
           });
         }),

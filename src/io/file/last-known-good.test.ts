@@ -6,7 +6,7 @@ import { scratchFolder } from "../../../test/support/scratch-folder.ts";
 import type { Endpoint } from "../../core/model/endpoint.ts";
 import { NO_LOCALITY, NO_METADATA } from "../../core/model/instance.ts";
 import type { InstanceId, RegistrationId } from "../../core/model/names.ts";
-import type { SavedService } from "../../ports/last-known-good.ts";
+import type { Knowledge, SavedService } from "../../ports/last-known-good.ts";
 import { lastKnownGoodFile, MAX_AGE_MS } from "./last-known-good.ts";
 
 function endpoint(number: number): Endpoint {
@@ -33,6 +33,8 @@ function service(name: string, endpointCount: number): SavedService {
   return { namespace: "default", service: name, endpoints, resume };
 }
 
+const known = (services: readonly SavedService[]): Knowledge => ({ services, positions: [] });
+
 function open(folder = scratchFolder()) {
   const clock = new FakeClock();
   const problems: string[] = [];
@@ -49,8 +51,9 @@ test("services come back as they were, large ones and empty ones too", async () 
     { ...service("large", 1_203), defaults },
     service("one", 1),
   ];
-  await file.save(services);
-  expect(file.load()).toEqual({ services, savedAtWallMs: clock.wallMs() });
+  const positions = [{ replicaId: "cp-1", epoch: 1_700_000_000_001, sequence: 17 }];
+  await file.save({ services, positions });
+  expect(file.load()).toEqual({ services, positions, savedAtWallMs: clock.wallMs() });
   expect(problems).toEqual([]);
 });
 
@@ -62,13 +65,13 @@ test("nothing saved is nothing, without a problem", () => {
 
 test("the last of several saves counts", async () => {
   const { file } = open();
-  await Promise.all([1, 2, 3].map((count) => file.save([service("orders", count)])));
+  await Promise.all([1, 2, 3].map((count) => file.save(known([service("orders", count)]))));
   expect(file.load()?.services[0]?.endpoints).toHaveLength(3);
 });
 
 test("a day is the longest that endpoints are trusted", async () => {
   const { file, clock, problems } = open();
-  await file.save([service("orders", 1)]);
+  await file.save(known([service("orders", 1)]));
   clock.advance(MAX_AGE_MS);
   expect(file.load()?.services).toHaveLength(1);
   clock.advance(1);
@@ -80,11 +83,11 @@ test("a day is the longest that endpoints are trusted", async () => {
 
 test("a damaged file is set aside and reported, and saving goes on", async () => {
   const { file, path, problems, folder } = open();
-  await file.save([service("orders", 1)]);
+  await file.save(known([service("orders", 1)]));
   writeFileSync(path, readFileSync(path).subarray(0, -3));
   expect(file.load()).toBeUndefined();
   expect(problems).toEqual([expect.stringMatching(/set aside as .*endpoints\.corrupt-1$/)]);
-  await file.save([service("orders", 2)]);
+  await file.save(known([service("orders", 2)]));
   expect(file.load()?.services[0]?.endpoints).toHaveLength(2);
   expect(readdirSync(join(folder, "state")).sort()).toEqual(["endpoints", "endpoints.corrupt-1"]);
 });
@@ -92,5 +95,5 @@ test("a damaged file is set aside and reported, and saving goes on", async () =>
 test("a directory that cannot be made is named", async () => {
   const { file, folder } = open();
   writeFileSync(join(folder, "state"), "");
-  await expect(file.save([])).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+  await expect(file.save(known([]))).rejects.toMatchObject({ code: "STORAGE_FAILED" });
 });

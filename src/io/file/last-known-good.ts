@@ -5,7 +5,12 @@ import type { Endpoint } from "../../core/model/endpoint.ts";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import { serviceKey } from "../../core/model/names.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { LastKnownGood, SavedService, SavedServices } from "../../ports/last-known-good.ts";
+import type {
+  Knowledge,
+  LastKnownGood,
+  SavedKnowledge,
+  SavedService,
+} from "../../ports/last-known-good.ts";
 import type { Log } from "../../ports/log.ts";
 import { decodeService, encodeService } from "../wire/saved-service.ts";
 import { type FileFormat, readChecksummed, setAside, writeChecksummed } from "./checksummed.ts";
@@ -17,7 +22,7 @@ export const MAX_AGE_MS = 24 * 3_600_000;
 /** A few milliseconds of work: then requests get a turn while the slice is written. */
 const ENDPOINTS_PER_SLICE = 500;
 
-const FORMAT: FileFormat = { magic: "weir-last-known-good", version: 1 };
+const FORMAT: FileFormat = { magic: "weir-last-known-good", version: 2 };
 
 const FILE_NAME = "last-known-good";
 
@@ -44,9 +49,9 @@ export function lastKnownGoodIn(
 }
 
 /**
- * An agent's endpoints in one file. After the time of saving as a varint, its body is a list of
- * weir.v1.ResolveResponse, each with its length; a large service is cut into several that
- * follow each other.
+ * An agent's endpoints in one file. Its body is the time of saving; how many positions follow, and of each the
+ * replica, the epoch and the sequence; then a list of weir.v1.ResolveResponse, each with its length. Numbers are
+ * varints, names have their length. A large service is cut into several that follow each other.
  * @param problem is told why a file that exists was not used.
  */
 export function lastKnownGoodFile(
@@ -58,29 +63,28 @@ export function lastKnownGoodFile(
   let writing: Promise<void> = Promise.resolve();
   return {
     load: () => load(path, clock.wallMs(), problem),
-    save(services) {
-      const written = writing.then(() => save(path, services, clock.wallMs()));
+    save(known) {
+      const written = writing.then(() => save(path, known, clock.wallMs()));
       writing = written.catch(() => undefined);
       return written;
     },
   };
 }
 
-async function save(
-  path: string,
-  services: readonly SavedService[],
-  wallMs: number,
-): Promise<void> {
+async function save(path: string, known: Knowledge, wallMs: number): Promise<void> {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   } catch (error) {
     throw storageFailed("create", dirname(path), error);
   }
-  await writeChecksummed(path, FORMAT, encode(services, wallMs));
+  await writeChecksummed(path, FORMAT, encode(known, wallMs));
 }
 
-function* encode(services: readonly SavedService[], wallMs: number): Generator<Uint8Array> {
-  const slice = new BinaryWriter().uint64(Math.round(wallMs));
+function* encode({ services, positions }: Knowledge, wallMs: number): Generator<Uint8Array> {
+  const slice = new BinaryWriter().uint64(Math.round(wallMs)).uint64(positions.length);
+  for (const { replicaId, epoch, sequence } of positions) {
+    slice.string(replicaId).uint64(epoch).uint64(sequence);
+  }
   let count = 0;
   for (const service of services) {
     let start = 0;
@@ -102,7 +106,7 @@ function load(
   path: string,
   wallMs: number,
   problem: (reason: string) => void,
-): SavedServices | undefined {
+): SavedKnowledge | undefined {
   const file = readChecksummed(path, FORMAT);
   if (file.kind === "missing") return undefined;
   const saved = file.kind === "ok" ? decode(file.body) : file.reason;
@@ -118,10 +122,15 @@ function load(
 }
 
 /** @returns what is wrong with the body when it cannot be read. */
-function decode(body: Uint8Array): SavedServices | string {
+function decode(body: Uint8Array): SavedKnowledge | string {
   try {
     const reader = new BinaryReader(body);
     const savedAtWallMs = Number(reader.uint64());
+    const positions = Array.from({ length: Number(reader.uint64()) }, () => ({
+      replicaId: reader.string(),
+      epoch: Number(reader.uint64()),
+      sequence: Number(reader.uint64()),
+    }));
     const services = new Map<string, SavedService & { endpoints: Endpoint[] }>();
     while (reader.pos < reader.len) {
       const part = decodeService(reader.bytes());
@@ -130,7 +139,7 @@ function decode(body: Uint8Array): SavedServices | string {
       if (known === undefined) services.set(key, { ...part, endpoints: [...part.endpoints] });
       else known.endpoints.push(...part.endpoints);
     }
-    return { services: [...services.values()], savedAtWallMs };
+    return { services: [...services.values()], positions, savedAtWallMs };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
