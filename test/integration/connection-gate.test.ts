@@ -14,7 +14,7 @@ import { scratchFolder } from "../support/scratch-folder.ts";
 import { aSecureServer } from "../support/secure-server.ts";
 
 /** Most of them come in one turn of the event loop, and have spoken before they are let in. */
-const AT_ONCE = 8 * MAX_OPENED_A_TURN;
+const AT_ONCE = 2 * MAX_OPENED_A_TURN;
 
 /** Opens a stream on a connection of its own. @returns how it was answered */
 function open(source: WatchSource, address: string, agentId: string): Promise<string> {
