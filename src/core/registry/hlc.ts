@@ -5,7 +5,7 @@
  */
 const TICKS_PER_MS = 1024;
 
-/** Larger than this ahead of our wall clock, a foreign time is not believed: it would win for ever. */
+/** Larger than this ahead of our time, a foreign one is not believed: it would win for ever. */
 const MAX_AHEAD_MS = 5_000;
 
 /** The next time: after `last`, and not before the wall clock. */
@@ -32,9 +32,18 @@ export class HybridClock {
     return this.#last;
   }
 
+  /**
+   * True for a time that a well-meaning peer can have issued: not far ahead of the wall clock, or of what was
+   * believed before wall clocks were set back.
+   */
+  believes(hlc: number, wallMs: number): boolean {
+    const ownMs = Math.max(wallMs, hlcWallMs(this.#last));
+    return Number.isSafeInteger(hlc) && hlc > 0 && hlcWallMs(hlc) <= ownMs + MAX_AHEAD_MS;
+  }
+
   /** The time that a peer issued for somebody, if it can be believed; else a new one. */
   accept(claimed: number | undefined, wallMs: number): number {
-    if (claimed === undefined || !isPlausibleHlc(claimed, wallMs)) return this.tick(wallMs);
+    if (claimed === undefined || !this.believes(claimed, wallMs)) return this.tick(wallMs);
     this.advance(claimed);
     return claimed;
   }
@@ -43,9 +52,4 @@ export class HybridClock {
 /** Whole milliseconds since 1970. */
 export function hlcWallMs(hlc: number): number {
   return Math.floor(hlc / TICKS_PER_MS);
-}
-
-/** True for a time that a well-meaning peer can have issued. */
-export function isPlausibleHlc(hlc: number, wallMs: number): boolean {
-  return Number.isSafeInteger(hlc) && hlc > 0 && hlcWallMs(hlc) <= wallMs + MAX_AHEAD_MS;
 }

@@ -70,6 +70,11 @@ export class Registry {
     this.#hlc.advance(hlc);
   }
 
+  /** False for a time that lies too far ahead: it would win for ever. */
+  believesHlc(hlc: number, wallMs: number): boolean {
+    return this.#hlc.believes(hlc, wallMs);
+  }
+
   /** Creates or replaces. `group` is the session's for its lease length, or a new one for a unary call. */
   register(
     input: RegisterInput,

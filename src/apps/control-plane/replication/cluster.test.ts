@@ -191,6 +191,18 @@ test("a replica whose clock was set back takes an epoch that peers listen to", a
   expect(cluster.fenced).toEqual([]);
 });
 
+test("what registers after all wall clocks were set back is heard at once", async () => {
+  const { cluster, pass, one, other } = two();
+  await pass(3_000);
+  one.replica.register(anInput({ id: "a" }));
+  await pass(1_000);
+  cluster.clock.wallStepMs -= 1_500_000;
+  await pass(3_000);
+  one.replica.register(anInput({ id: "b" }));
+  await pass(1_000);
+  expect(other.admin.status().instanceCount).toBe(2);
+});
+
 test("a life of which nothing but its beginning was heard counts, too", async () => {
   const { cluster, network, pass, one, other } = two();
   await pass(3_000);

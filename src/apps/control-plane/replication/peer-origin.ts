@@ -7,7 +7,6 @@ import {
   learnDecision,
   type TakeIn,
 } from "../../../core/registry/foreign-records.ts";
-import { hlcWallMs } from "../../../core/registry/hlc.ts";
 import { DEFAULT_LEASE_MS, LeaseGroup } from "../../../core/registry/lease.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
@@ -18,9 +17,6 @@ import type { OriginChange } from "../../../core/replication/origin-change.ts";
 import { RemoteOrigin, type RemoteOriginOptions } from "../../../core/replication/remote-origin.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { isHandOver } from "./own-origin.ts";
-
-/** Larger than this ahead of our wall clock, a foreign time would win for ever: it is not believed. */
-const MAX_AHEAD_MS = 5_000;
 
 /** More than these is no clock that is a little off; the next full copy brings the others. */
 const MAX_QUARANTINED = 10_000;
@@ -244,7 +240,7 @@ export class PeerOrigin {
     const isServed = served !== undefined;
     const formerRevision = served?.operatorRevision ?? 0;
     // Times decide between processes: of the one that is served already, its time is believed.
-    if (!isServed && hlcWallMs(record.firstRegisteredHlc) > by.wallMs + MAX_AHEAD_MS) {
+    if (!isServed && !this.#registry.believesHlc(record.firstRegisteredHlc, by.wallMs)) {
       if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
       return;
     }
