@@ -51,7 +51,7 @@ export function restore(
   asksUnowned = false,
 ): number {
   const { header } = loaded;
-  if (header !== undefined) registry.advanceHlc(header.hlc);
+  if (header !== undefined) registry.hlc.advance(header.hlc);
   for (const fence of header?.fences ?? []) registry.fences.add(fence, nowMs);
   const journal = digestJournal(loaded.journal);
   for (const fence of journal.fences) {
@@ -152,7 +152,7 @@ export class SnapshotKeeper {
     try {
       await this.#store.writeSnapshot(snapshotRecords(this.#registry), {
         ...this.#identity,
-        hlc: this.#registry.hlc,
+        hlc: this.#registry.hlc.last,
         savedAtWallMs: this.#clock.wallMs(),
         fences: this.#registry.fences.all(),
       });

@@ -48,7 +48,7 @@ export function applyForeign(
   const { key } = registry.serviceFor(instance.namespace, instance.service);
   const fence = registry.fences.find(key, instance.id, instance.registrationId);
   if (fence !== undefined && isCovered(attachmentOf(foreign), fence)) return "fenced";
-  registry.advanceHlc(foreign.firstRegisteredHlc);
+  registry.hlc.advance(foreign.firstRegisteredHlc);
   const existing = registry.services.get(key)?.records.get(instance.id);
   if (existing === undefined) {
     registry.insert(recordOf(registry, owner, foreign));

@@ -41,11 +41,12 @@ export class Registry {
   readonly fences = new Fences();
   readonly leases = new LeaseWheel<InstanceRecord>();
   readonly unowned = new UnownedRecords();
+  /** Orders processes that claim one id. */
+  readonly hlc = new HybridClock();
   readonly #limits: RegistryLimits;
   readonly #listener: RegistryListener;
   #instanceCount = 0;
   #changeCount = 0;
-  readonly #hlc = new HybridClock();
 
   constructor(listener: RegistryListener, limits: RegistryLimits = DEFAULT_REGISTRY_LIMITS) {
     this.#listener = listener;
@@ -59,20 +60,6 @@ export class Registry {
   /** Grows with every change that a restart should not forget. */
   get changeCount(): number {
     return this.#changeCount;
-  }
-
-  get hlc(): number {
-    return this.#hlc.last;
-  }
-
-  /** After a restart: no time that this replica issued before may come again. */
-  advanceHlc(hlc: number): void {
-    this.#hlc.advance(hlc);
-  }
-
-  /** False for a time that lies too far ahead: it would win for ever. */
-  believesHlc(hlc: number, wallMs: number): boolean {
-    return this.#hlc.believes(hlc, wallMs);
   }
 
   /** Creates or replaces. `group` is the session's for its lease length, or a new one for a unary call. */
@@ -111,7 +98,7 @@ export class Registry {
       this.replace(existing, instance, input.defaults, group);
       return { kind: "registered", record: existing };
     }
-    const hlc = this.#hlc.accept(input.firstRegisteredHlc, time.wallMs);
+    const hlc = this.hlc.accept(input.firstRegisteredHlc, time.wallMs);
     // Revisions are of one process: replicas that know other predecessors begin alike.
     const operator = this.fences.find(key, instance.id, registrationId)?.operator;
     const record = new InstanceRecord(service, instance, hlc, group, operator);
@@ -185,7 +172,7 @@ export class Registry {
       kind: reason === "expired" ? "generation" : "registration",
       generation: instance.generation,
       ...(record.adoption > 0 && { adoption: record.adoption }),
-      hlc: this.#hlc.tick(wallMs),
+      hlc: this.hlc.tick(wallMs),
       reason,
       ...(mayReturn && { operator: { revision, isDraining } }),
     };
@@ -200,7 +187,7 @@ export class Registry {
     const fence: Fence = {
       ...{ serviceKey: service, instanceId, registrationId, generation },
       ...{ kind: "registration", reason: "superseded" },
-      hlc: this.#hlc.tick(wallMs),
+      hlc: this.hlc.tick(wallMs),
     };
     this.fences.add(fence, nowMs);
     this.#listener.ended(fence);

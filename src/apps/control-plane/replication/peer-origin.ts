@@ -240,7 +240,7 @@ export class PeerOrigin {
     const isServed = served !== undefined;
     const formerRevision = served?.operatorRevision ?? 0;
     // Times decide between processes: of the one that is served already, its time is believed.
-    if (!isServed && !this.#registry.believesHlc(record.firstRegisteredHlc, by.wallMs)) {
+    if (!isServed && !this.#registry.hlc.believes(record.firstRegisteredHlc, by.wallMs)) {
       if (this.#quarantined.size < MAX_QUARANTINED) this.#quarantined.add(key);
       return;
     }

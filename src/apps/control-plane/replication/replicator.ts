@@ -132,7 +132,7 @@ export class Replicator {
   }
 
   handedOver(record: InstanceRecord, formerGeneration: number): void {
-    this.own.handedOver(record, formerGeneration, this.#options.registry.hlc);
+    this.own.handedOver(record, formerGeneration, this.#options.registry.hlc.last);
   }
 
   #contradict(fence: Fence): void {
@@ -255,7 +255,7 @@ export class Replicator {
   }
 
   #decided(record: InstanceRecord): void {
-    this.own.decided(record, this.#options.registry.hlc);
+    this.own.decided(record, this.#options.registry.hlc.last);
     this.peers.get(record.group.ownerId)?.tellAgain(record);
   }
 
