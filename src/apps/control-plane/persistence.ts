@@ -55,7 +55,7 @@ export function restore(
   for (const fence of header?.fences ?? []) registry.fences.add(fence, nowMs);
   const journal = digestJournal(loaded.journal);
   for (const fence of journal.fences) {
-    registry.advanceHlc(fence.hlc);
+    registry.hlc.advance(fence.hlc);
     registry.fences.add(fence, nowMs);
   }
   const groups = new Map<number, RecordLeases>();
