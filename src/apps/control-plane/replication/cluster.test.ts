@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { aLease } from "../../../../test/support/builders.ts";
 import { anInput, TestAgent } from "../../../../test/support/control-plane.ts";
 import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
 import type { ControlPlane } from "../start.ts";
@@ -189,6 +190,20 @@ test("a replica whose clock was set back takes an epoch that peers listen to", a
   await pass(6_000);
   expect(other.admin.status().instanceCount).toBe(2);
   expect(cluster.fenced).toEqual([]);
+});
+
+test("who does not hear another one has what it says from a third one", async () => {
+  const { cluster, network, pass, one, other } = two();
+  const third = cluster.replica("three");
+  await pass(3_000);
+  network.partition(["one"], ["three"]);
+  one.replica.register(anInput({ id: "a", registrationId: "ra" as never }));
+  await cluster.pass(10_000, 100);
+  expect(other.admin.status().instanceCount).toBe(1);
+  expect(third.admin.status().instanceCount).toBe(1);
+  await one.replica.deregister(aLease("a"));
+  await cluster.pass(10_000, 100);
+  expect(third.admin.status().instanceCount).toBe(0);
 });
 
 test("what registers after all wall clocks were set back is heard at once", async () => {

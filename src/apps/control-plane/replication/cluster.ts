@@ -235,9 +235,10 @@ export class Cluster {
     this.members.heard(heartbeat);
     const { replica, clock } = this.#around;
     const own = this.replicator.own.log.origin.epoch;
-    for (const { replicaId, epoch, heardEpoch } of heartbeat.applied) {
+    for (const { replicaId, epoch, seq, heardEpoch } of heartbeat.applied) {
       if (replicaId === replica.replicaId) this.#laterLife.heardOf(heardEpoch, own, clock.nowMs());
-      else if (this.#absent.isWanted(replicaId, epoch)) this.replicator.learn({ replicaId, epoch });
+      else if (this.#absent.isWanted(replicaId, epoch))
+        this.replicator.learn({ replicaId, epoch }, seq);
     }
   }
 

@@ -33,6 +33,12 @@ const LATE_REVIEW_MS = 3_000;
 /** Two heartbeats. */
 const HEARD_WITHIN_MS = 2_000;
 
+/** There is no way from it to us, perhaps: no pull asks it any more. */
+const UNHEARD_AFTER_MS = 5_000;
+
+/** Between two copies of all that another one has heard of it: up to 10 MB of a third of 100,000 instances. */
+const HEARSAY_EVERY_MS = 5_000;
+
 /** Told of what a peer's word changed here. */
 export interface PeerListener {
   /** Nobody holds that id any more, unless another peer's record of it was outranked until now. */
@@ -69,6 +75,7 @@ export class PeerOrigin {
   /** When somebody who might claim a leftover was not heard last. */
   #incompleteAtMs = 0;
   #reviewedAtMs = 0;
+  #hearsayAtMs = Number.NEGATIVE_INFINITY;
   readonly #contradictions = new Contradictions();
   readonly #selfId: string;
   #isStale = false;
@@ -104,6 +111,14 @@ export class PeerOrigin {
 
   get quarantinedCount(): number {
     return this.#quarantined.size;
+  }
+
+  /** Somebody else has heard it that far. Once in a while, what is out of our reach is asked of those who have it. */
+  outrun(seq: number, nowMs: number): void {
+    if (nowMs - this.heardAtMs < UNHEARD_AFTER_MS || this.copy.seq >= seq) return;
+    if (nowMs - this.#hearsayAtMs < HEARSAY_EVERY_MS) return;
+    this.#hearsayAtMs = nowMs;
+    this.copy.reconnected(nowMs, { kind: "full" });
   }
 
   /** Whether it still says so of a record that is served as its own. */

@@ -157,10 +157,14 @@ export class Replicator {
     return positions;
   }
 
-  /** Another replica speaks of that origin: one that died before this one came is known from its copies only. */
-  learn(origin: Origin): void {
-    if (origin.replicaId === this.#options.origin.replicaId) return;
-    this.#peer(origin.replicaId)?.copy.heardOf(origin.epoch, this.#options.clock.nowMs());
+  /**
+   * Another replica has heard that origin as far as `seq`: one that died before this one came, or that is out
+   * of our reach, is known from others' copies only.
+   */
+  learn({ replicaId, epoch }: Origin, seq: number): void {
+    const peer = this.#peer(replicaId);
+    const nowMs = this.#options.clock.nowMs();
+    if (peer?.copy.heardOf(epoch, nowMs) === true) peer.outrun(seq, nowMs);
   }
 
   /** From now on under a higher epoch: under the present one nobody listens to us. */
