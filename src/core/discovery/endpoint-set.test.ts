@@ -204,6 +204,17 @@ describe("no way back in time", () => {
       expect(ids(set)).toEqual(["a:draining"]);
     });
 
+    test("remembers that the drain of the older one was taken back", () => {
+      const set = setWith(newer);
+      const drained = endpoint("a", { process: "a-1", since: 1, state: "draining", revision: 1 });
+      const undrained = endpoint("a", { process: "a-1", since: 1, revision: 2 });
+      set.apply(snapshot([drained], behind), EPOCH + 1);
+      set.apply(delta(5, [undrained], { upserts: [undrained], settled: false }), EPOCH + 1);
+      // A server that lost its disk counts decisions from 0 again.
+      set.apply(snapshot([older], { version: 6 }), EPOCH + 2);
+      expect(ids(set)).toEqual(["a"]);
+    });
+
     test("is told apart by nothing when servers do not say who is newer", () => {
       const set = setWith(endpoint("a", { process: "a-2" }));
       set.apply(snapshot([older], behind), EPOCH + 1);

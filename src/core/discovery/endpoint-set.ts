@@ -199,7 +199,7 @@ export class EndpointSet {
     this.#slots.set(endpoint.id, { registrationId, hash, content, isListed: true, older });
     this.#digest = digestAdd(this.#digest, hash);
     // Also when it was rejected, fenced or held: the server waits for a word about each one that drains.
-    if (content !== endpoint) this.#fences.sawDraining(endpoint);
+    if (content !== endpoint) this.#fences.saw(endpoint);
     noteDraining(content?.state === "draining" ? content : endpoint, effects);
     if (content === former?.content) return;
     if (former?.content && isOlderProcess(former.content, endpoint)) this.#fence(former.content);

@@ -51,10 +51,9 @@ export class Fences {
     this.#set(endpoint.registrationId, { kind: "draining", operatorRevision });
   }
 
-  /** Remembers the drain of an endpoint that is not routed to as it was sent. */
-  sawDraining(endpoint: Endpoint): void {
-    if (endpoint.state === "draining" && this.judge(endpoint) === "allowed")
-      this.accepted(endpoint);
+  /** Remembers the drain of an endpoint that is not routed to as it was sent, or that it was taken back. */
+  saw(endpoint: Endpoint): void {
+    if (this.judge(endpoint) === "allowed") this.accepted(endpoint);
   }
 
   /** @param held what the agent held of that registration; without it, nothing lifts the fence. */
