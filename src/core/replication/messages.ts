@@ -21,6 +21,8 @@ export interface DeltaBatch {
   readonly prevSeq: number;
   readonly seq: number;
   readonly entries: readonly ReceivedEntry[];
+  /** When a registration is told to have gone to another origin: how far the sender has heard all of them. */
+  readonly known: readonly OriginPosition[];
 }
 
 /** How far a replica's copy of an origin is. */
@@ -101,7 +103,7 @@ export interface PullChunk {
   readonly vector: BigUint64Array;
   /** `full`, `buckets`: of the records of all chunks. Else of the set at `seq`. */
   readonly digest: Digest;
-  /** How far the server has heard each origin: what left may have come to another one by then. */
+  /** How far the server has heard all origins: what left may have gone to another one by then. */
   readonly known: readonly OriginPosition[];
 }
 

@@ -106,6 +106,6 @@ export class OriginLog {
       this.set.apply(entry);
       this.#ring[++this.#seq % LOG_ENTRIES] = entry;
     }
-    return { type: "delta", origin: this.origin, prevSeq, seq: this.#seq, entries };
+    return { type: "delta", origin: this.origin, prevSeq, seq: this.#seq, entries, known: [] };
   }
 }

@@ -131,6 +131,7 @@ test("a batch that goes on from where the origin never was is not waited for", (
     prevSeq: 99,
     seq: 100,
     entries,
+    known: [],
   } as const;
   world.take(world.remote.batch(stray, world.nowMs));
   expect(world.run(10_000)).toEqual(["from-seq 0"]);

@@ -130,11 +130,12 @@ export function chunkFromWire(message: ChunkMessage): PullChunk {
   };
 }
 
-function knownToWire({ sequence, ...origin }: OriginPosition): KnownMessage {
+export function knownToWire({ sequence, ...origin }: OriginPosition): KnownMessage {
   return { origin: originToWire(origin), seq: BigInt(sequence) };
 }
 
-function knownFromWire({ origin, seq }: KnownMessage): OriginPosition {
+/** @throws Error for what is no position */
+export function knownFromWire({ origin, seq }: KnownMessage): OriginPosition {
   return { ...originFromWire(origin), sequence: wholeNumber(seq, "seq") };
 }
 

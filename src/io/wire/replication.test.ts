@@ -60,7 +60,8 @@ const rich = recordEntry({
 });
 
 function aBatch(entries: readonly ReceivedEntry[]): DeltaBatch {
-  return { type: "delta", origin: ORIGIN, prevSeq: 4, seq: 4 + entries.length, entries };
+  const known = [{ replicaId: "c", epoch: 5, sequence: 23 }];
+  return { type: "delta", origin: ORIGIN, prevSeq: 4, seq: 4 + entries.length, entries, known };
 }
 
 function aChunk(): ReplicationMessage {
@@ -157,7 +158,7 @@ describe("what is refused", () => {
     spoiled({
       message: {
         $case: "delta",
-        value: { origin: { replicaId: "a", epoch }, prevSeq: 4n, seq, entries },
+        value: { origin: { replicaId: "a", epoch }, prevSeq: 4n, seq, entries, known: [] },
       },
     });
   const record = Entry.decode(encodeEntry(aRecord("a")));

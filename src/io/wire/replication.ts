@@ -21,6 +21,8 @@ import {
   chunkToWire,
   digestFromWire,
   digestToWire,
+  knownFromWire,
+  knownToWire,
   originFromWire,
   originToWire,
   requestFromWire,
@@ -132,12 +134,13 @@ function fromWire(message: NonNullable<Envelope["message"]>): ReplicationMessage
   }
 }
 
-function deltaToWire({ origin, prevSeq, seq, entries }: DeltaBatch): DeltaMessage {
+function deltaToWire({ origin, prevSeq, seq, entries, known }: DeltaBatch): DeltaMessage {
   return {
     origin: originToWire(origin),
     prevSeq: BigInt(prevSeq),
     seq: BigInt(seq),
     entries: entries.map(encodeEntry),
+    known: known.map(knownToWire),
   };
 }
 
@@ -148,7 +151,8 @@ function deltaFromWire(message: DeltaMessage): DeltaBatch {
     throw new MeshError("PROTOCOL_VIOLATION", "a batch has not the entries that it counts");
   }
   const origin = originFromWire(message.origin);
-  return { type: "delta", origin, prevSeq, seq, entries: message.entries.map(decodeEntry) };
+  const entries = message.entries.map(decodeEntry);
+  return { type: "delta", origin, prevSeq, seq, entries, known: message.known.map(knownFromWire) };
 }
 
 function heartbeatToWire(heartbeat: Heartbeat): HeartbeatMessage {

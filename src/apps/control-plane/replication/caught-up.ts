@@ -1,4 +1,4 @@
-import { type OriginPosition, SeenPositions } from "../../../core/discovery/seen-positions.ts";
+import type { OriginPosition, SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import type { Clock } from "../../../ports/clock.ts";
 
 /** How often those who wait are looked at; an agent is here for longer than that. */
@@ -8,23 +8,20 @@ const LOOK_MS = 20;
 export class CaughtUp {
   readonly #clock: Clock;
   readonly #hasHeard: (seen: OriginPosition) => boolean;
-  readonly #implied = new SeenPositions();
-
-  /** @param hasHeard also true for an origin that this replica has forgotten. */
-  constructor(clock: Clock, hasHeard: (seen: OriginPosition) => boolean) {
-    this.#clock = clock;
-    this.#hasHeard = hasHeard;
-  }
+  readonly #implied: SeenPositions;
 
   /**
-   * Records were pulled that were written in the knowledge of `known`. One that came and went to another
-   * origin before it was pulled is in neither copy, until that other one's has come as far.
+   * @param hasHeard also true for an origin that this replica has forgotten.
+   * @param implied what was heard was written in the knowledge of these. A registration that came and went to
+   *   another origin before it was pulled is in neither copy until that other one's has come as far.
    */
-  pulled(known: readonly OriginPosition[]): void {
-    this.#implied.saw(known);
+  constructor(clock: Clock, hasHeard: (seen: OriginPosition) => boolean, implied: SeenPositions) {
+    this.#clock = clock;
+    this.#hasHeard = hasHeard;
+    this.#implied = implied;
   }
 
-  /** Never rejects. @returns whether all of it was heard in time, and all that what was pulled implies. */
+  /** Never rejects. @returns whether all of it was heard in time, and all that this implies. */
   wait(seen: readonly OriginPosition[], timeoutMs: number): Promise<boolean> {
     let missing = seen;
     const isThere = (): boolean => {

@@ -1,4 +1,4 @@
-import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import { type OriginPosition, SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import { isLoopback } from "../../../core/model/loopback.ts";
 import type { Random } from "../../../core/model/random.ts";
 import { rearmAll } from "../../../core/registry/expiry.ts";
@@ -115,6 +115,7 @@ export class Cluster {
       isIsolated: this.members.membership.isIsolated,
       isSettled: around.hub.isSettled,
     });
+    const implied = new SeenPositions();
     this.replicator = new Replicator({
       ...options,
       ...{ softwareVersion, clock, clusterClock, log, flags },
@@ -127,7 +128,7 @@ export class Cluster {
       },
       isComplete: () => this.isComplete,
       succeeded: (replicaId, orphans) => this.#absent.succeeded(replicaId, orphans),
-      pulled: (known) => this.#caughtUp.pulled(known),
+      implied,
     });
     this.#orphans = options.prober && this.#orphanKeeper(options.prober);
     this.#absent = new AbsentOwners({
@@ -145,7 +146,7 @@ export class Cluster {
       identity: () => this.members.membership.identity(clock.nowMs()),
       orphans: () => this.#orphans?.counts,
     });
-    this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen));
+    this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen), implied);
     replica.useReplication(this.replicator);
     this.#ends.push(joinCalls(options, this, around));
   }

@@ -1,3 +1,4 @@
+import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
@@ -18,15 +19,21 @@ const NO_GENERATION = 0;
 /** Whichever was ours of that generation. */
 const EVERY_ADOPTION = Number.MAX_SAFE_INTEGER;
 
+interface OwnVoice {
+  send(batch: DeltaBatch): void;
+  /** How far this replica has heard all origins. */
+  known(): readonly OriginPosition[];
+}
+
 /** What this replica owns, as it tells the others. */
 export class OwnOrigin {
   #log: OriginLog;
-  readonly #send: (batch: DeltaBatch) => void;
+  readonly #voice: OwnVoice;
   readonly #coalescer: Coalescer;
 
-  constructor(origin: Origin, clock: Clock, send: (batch: DeltaBatch) => void) {
+  constructor(origin: Origin, clock: Clock, voice: OwnVoice) {
     this.#log = new OriginLog(origin);
-    this.#send = send;
+    this.#voice = voice;
     this.#coalescer = new Coalescer(clock, () => this.#flush());
   }
 
@@ -91,7 +98,10 @@ export class OwnOrigin {
   }
 
   #flush(): boolean {
-    for (const batch of this.#log.flush()) this.#send(batch);
+    for (const batch of this.#log.flush()) {
+      const handsOver = batch.entries.some((it) => it.kind === "removal" && isHandOver(it.fence));
+      this.#voice.send(handsOver ? { ...batch, known: this.#voice.known() } : batch);
+    }
     return true;
   }
 }

@@ -4,6 +4,7 @@ import { quietLog } from "../../../../test/support/control-plane.ts";
 import { FakeBusNetwork } from "../../../../test/support/fake-bus-network.ts";
 import { FakeClock } from "../../../../test/support/fake-clock.ts";
 import { seededRandom } from "../../../../test/support/seeded-random.ts";
+import { SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import type { RegistrationId } from "../../../core/model/names.ts";
 import { adopt } from "../../../core/registry/adoption.ts";
 import { LeaseGroup } from "../../../core/registry/lease.ts";
@@ -80,7 +81,7 @@ class Replica {
       heard: () => undefined,
       isComplete: () => this.replicator.pulls.isSynced,
       succeeded: () => undefined,
-      pulled: () => undefined,
+      implied: new SeenPositions(),
     });
     this.replicator.start();
   }

@@ -1,4 +1,4 @@
-import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import type { SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import { BusRequestError } from "../../../core/replication/bus-request-error.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
@@ -26,8 +26,8 @@ export interface PeerPullsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly peers: ReadonlyMap<string, PeerOrigin>;
-  /** Told how far a replica had heard all others when it answered with records, before they are used. */
-  readonly pulled: (known: readonly OriginPosition[]) => void;
+  /** How far replicas had heard all origins when they said what was heard of them. */
+  readonly implied: SeenPositions;
 }
 
 /** Asks peers for what of their records is missing here. */
@@ -85,30 +85,28 @@ export class PeerPulls {
             this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
             return;
           }
-          if (chunk.entries.length > 0) this.#options.pulled(chunk.known);
+          // Sums tell of no records, nor that there are none.
+          if (request.want.kind !== "vector") this.#options.implied.saw(chunk.known);
           this.send(peer, peer.copy.pullReply(chunk, clock.nowMs()));
         })
         .catch((error: unknown) => this.#failed(peer, request, error));
     }
   }
 
-  /** The origin itself, then in turn those whose copy of that epoch is not behind ours. */
+  /** The origin itself, then in turn those whose copy of that epoch is not behind ours, the furthest first. */
   serverOf(wanted: Origin, attempt: number): string | undefined {
     const { peers } = this.#options;
     const ours = peers.get(wanted.replicaId)?.copy;
     const neededSeq = ours?.origin.epoch === wanted.epoch ? ours.seq : 0;
-    const isHolding = ({ lastBeat }: PeerOrigin) =>
-      lastBeat?.applied.some(
-        ({ replicaId, epoch, seq }) =>
-          replicaId === wanted.replicaId && epoch === wanted.epoch && seq >= neededSeq,
-      ) === true;
-    const candidates: string[] = [];
+    const candidates: { readonly replicaId: string; readonly seq: number }[] = [];
     for (const [replicaId, peer] of peers) {
       if (!this.#isHeard(peer)) continue;
-      if (replicaId === wanted.replicaId) candidates.unshift(replicaId);
-      else if (isHolding(peer)) candidates.push(replicaId);
+      const isItself = replicaId === wanted.replicaId;
+      const seq = isItself ? Number.POSITIVE_INFINITY : heldSeq(peer, wanted);
+      if (seq >= neededSeq) candidates.push({ replicaId, seq });
     }
-    return candidates[attempt % Math.max(1, candidates.length)];
+    candidates.sort((a, b) => b.seq - a.seq);
+    return candidates[attempt % Math.max(1, candidates.length)]?.replicaId;
   }
 
   #failed(peer: PeerOrigin, request: PullRequest, error: unknown): void {
@@ -123,4 +121,10 @@ export class PeerPulls {
   #isHeard({ heardAtMs }: PeerOrigin): boolean {
     return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
   }
+}
+
+/** How far it said that its copy of that life is; below any sequence when it has none. */
+function heldSeq({ lastBeat }: PeerOrigin, { replicaId, epoch }: Origin): number {
+  const held = lastBeat?.applied.find((it) => it.replicaId === replicaId && it.epoch === epoch);
+  return held?.seq ?? Number.NEGATIVE_INFINITY;
 }

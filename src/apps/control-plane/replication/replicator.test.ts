@@ -4,6 +4,7 @@ import { quietLog } from "../../../../test/support/control-plane.ts";
 import { FakeBusNetwork } from "../../../../test/support/fake-bus-network.ts";
 import { FakeClock } from "../../../../test/support/fake-clock.ts";
 import { seededRandom } from "../../../../test/support/seeded-random.ts";
+import { SeenPositions } from "../../../core/discovery/seen-positions.ts";
 import type { RegistrationId } from "../../../core/model/names.ts";
 import { LeaseGroup } from "../../../core/registry/lease.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
@@ -59,7 +60,7 @@ class Replica {
       heard: () => undefined,
       isComplete: () => this.replicator.pulls.isSynced,
       succeeded: () => undefined,
-      pulled: () => undefined,
+      implied: new SeenPositions(),
     });
     this.replicator.start();
   }

@@ -1,4 +1,4 @@
-import { MAX_POSITIONS, type OriginPosition } from "../../../core/discovery/seen-positions.ts";
+import type { OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import type { Random } from "../../../core/model/random.ts";
 import type { Fence } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
@@ -20,11 +20,9 @@ import {
   PullServer,
   type PullSource,
 } from "../../../core/replication/pull-server.ts";
-import type { ClusterSubjects, SubjectKind } from "../../../core/replication/subjects.ts";
-import type { Bus, BusMessage } from "../../../ports/bus.ts";
+import type { SubjectKind } from "../../../core/replication/subjects.ts";
+import type { BusMessage } from "../../../ports/bus.ts";
 import type { Clock } from "../../../ports/clock.ts";
-import type { Log } from "../../../ports/log.ts";
-import type { ReplicationCodec } from "../../../ports/replication-codec.ts";
 import { repeat } from "../repeat.ts";
 import { OwnOrigin } from "./own-origin.ts";
 import { PeerOrigin } from "./peer-origin.ts";
@@ -39,20 +37,15 @@ const TICK_MS = 100;
 /** As many as members are kept: names beyond are somebody's noise on the bus. */
 const MAX_PEERS = 1_000;
 
-export interface ReplicatorOptions {
-  readonly bus: Bus;
-  readonly codec: ReplicationCodec;
-  readonly subjects: ClusterSubjects;
+export interface ReplicatorOptions extends Omit<PeerPullsOptions, "peers"> {
   readonly origin: Origin;
   /** Where agents and clients reach this replica; `""` when it was not told. */
   readonly address: string;
   readonly softwareVersion: string;
   readonly registry: Registry;
-  readonly clock: Clock;
   /** Its wall is the cluster's: foreign times are judged by it. */
   readonly clusterClock: Clock;
   readonly random: Random;
-  readonly log: Log;
   /** Agents are told of what was taken in. */
   readonly publish: () => void;
   readonly flags: () => MemberFlags;
@@ -62,7 +55,6 @@ export interface ReplicatorOptions {
   readonly isComplete: () => boolean;
   /** A new life of a peer is here; nobody keeps those registrations of the former one. */
   readonly succeeded: (replicaId: string, orphans: readonly InstanceRecord[]) => void;
-  readonly pulled: PeerPullsOptions["pulled"];
 }
 
 /** Keeps this replica's registry and those of its peers alike: tells what is its own, and takes in what is theirs. */
@@ -81,7 +73,10 @@ export class Replicator {
   constructor(options: ReplicatorOptions) {
     this.#options = options;
     const { origin, clock } = options;
-    this.own = new OwnOrigin(origin, clock, (batch) => this.#send("delta", batch));
+    this.own = new OwnOrigin(origin, clock, {
+      send: (batch) => this.#send("delta", batch),
+      known: () => this.#known(),
+    });
     this.pulls = new PeerPulls({ ...options, peers: this.peers });
   }
 
@@ -135,6 +130,12 @@ export class Replicator {
     this.own.handedOver(record, formerGeneration, this.#options.registry.hlc.last);
   }
 
+  #known(): readonly OriginPosition[] {
+    const { implied } = this.#options;
+    implied.saw(this.positions());
+    return implied.list();
+  }
+
   #contradict(fence: Fence): void {
     for (const peer of this.peers.values()) peer.contradict(fence);
   }
@@ -150,17 +151,12 @@ export class Replicator {
   positions(): OriginPosition[] {
     this.own.flush();
     const { origin, seq } = this.own.log;
-    const positions = [{ ...origin, sequence: seq }];
-    for (const { copy } of this.peers.values()) {
-      if (copy.set !== undefined) positions.push({ ...copy.origin, sequence: copy.seq });
-    }
-    return positions;
+    const loaded = [...this.peers.values()].filter(({ copy }) => copy.set !== undefined);
+    const copies = loaded.map(({ copy }) => ({ ...copy.origin, sequence: copy.seq }));
+    return [{ ...origin, sequence: seq }, ...copies];
   }
 
-  /**
-   * Another replica has heard that origin as far as `seq`: one that died before this one came, or that is out
-   * of our reach, is known from others' copies only.
-   */
+  /** Another replica has heard that origin as far: one that is dead, or out of our reach, is known from copies only. */
   learn({ replicaId, epoch }: Origin, seq: number): void {
     const peer = this.#peer(replicaId);
     const nowMs = this.#options.clock.nowMs();
@@ -195,18 +191,17 @@ export class Replicator {
   }
 
   #take(message: DeltaBatch | Heartbeat): void {
-    const { replicaId } = message.origin;
-    if (replicaId === this.#options.origin.replicaId) return;
-    const peer = this.#peer(replicaId);
+    const peer = this.#peer(message.origin.replicaId);
     if (peer === undefined) return;
     const nowMs = this.#options.clock.nowMs();
     peer.heardAtMs = nowMs;
-    if (message.type === "heartbeat") peer.lastBeat = message;
-    const effects =
-      message.type === "delta"
-        ? peer.copy.batch(message, nowMs)
-        : peer.copy.heartbeat(message, nowMs);
-    this.pulls.send(peer, effects);
+    if (message.type === "heartbeat") {
+      peer.lastBeat = message;
+      this.pulls.send(peer, peer.copy.heartbeat(message, nowMs));
+    } else {
+      this.#options.implied.saw(message.known);
+      this.pulls.send(peer, peer.copy.batch(message, nowMs));
+    }
   }
 
   #answer(message: BusMessage): void {
@@ -217,7 +212,7 @@ export class Replicator {
       return;
     }
     const chunk = this.#server.answer(request, this.#sourceOf(request), clock.nowMs());
-    message.reply(codec.encode({ ...chunk, known: this.positions().slice(0, MAX_POSITIONS) }));
+    message.reply(codec.encode({ ...chunk, known: this.#known() }));
   }
 
   #sourceOf({ origin }: PullRequest): PullSource | undefined {
@@ -233,8 +228,9 @@ export class Replicator {
 
   #peer(replicaId: string): PeerOrigin | undefined {
     const known = this.peers.get(replicaId);
-    if (known !== undefined || this.peers.size >= MAX_PEERS) return known;
     const { registry, clusterClock, random, publish, origin } = this.#options;
+    const isFull = this.peers.size >= MAX_PEERS;
+    if (known !== undefined || isFull || replicaId === origin.replicaId) return known;
     const peer = new PeerOrigin(
       replicaId,
       registry,

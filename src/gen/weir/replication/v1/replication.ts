@@ -134,6 +134,8 @@ export interface DeltaBatch {
   seq: bigint;
   /** Bytes of `Entry` messages: who does not know a kind keeps it apart and counts it. */
   entries: Buffer[];
+  /** As in a chunk, when a registration is told to have gone to another origin. */
+  known: KnownPosition[];
 }
 
 /** One change, or one record of a set. */
@@ -664,7 +666,7 @@ export const Origin: MessageFns<Origin> = {
 };
 
 function createBaseDeltaBatch(): DeltaBatch {
-  return { origin: undefined, prevSeq: 0n, seq: 0n, entries: [] };
+  return { origin: undefined, prevSeq: 0n, seq: 0n, entries: [], known: [] };
 }
 
 export const DeltaBatch: MessageFns<DeltaBatch> = {
@@ -686,6 +688,9 @@ export const DeltaBatch: MessageFns<DeltaBatch> = {
     }
     for (const v of message.entries) {
       writer.uint32(34).bytes(v!);
+    }
+    for (const v of message.known) {
+      KnownPosition.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -733,6 +738,14 @@ export const DeltaBatch: MessageFns<DeltaBatch> = {
             }
 
             message.entries.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.known.push(KnownPosition.decode(reader, reader.uint32()));
             continue;
           }
         }
