@@ -70,9 +70,9 @@ function pause(): void {
   for (const task of pauses.splice(0)) task();
 }
 
-/** As a client's first call arrives. */
-function call(id: number): void {
-  entering.called({ getPeer: () => `10.0.0.1:${id}` });
+/** As a client's first request arrives. */
+function speak(id: number): void {
+  entering.entered({ getPeer: () => `10.0.0.1:${id}` });
 }
 
 /** As Node tells of a connection that was reset. */
@@ -141,22 +141,22 @@ test("a closed gate cuts off who waits and who comes", () => {
   expect(cutOff()).toEqual([MAX_OPENED_A_TURN, MAX_OPENED_A_TURN + 1]);
 });
 
-test("while many were let in and have not called, nobody else is", () => {
+test("while many were let in and have not spoken, nobody else is", () => {
   come(MAX_ENTERING + 2);
   while (turns.length > 0) turn();
   expect(opened).toHaveLength(MAX_ENTERING);
   pause();
   expect(opened).toHaveLength(MAX_ENTERING);
-  call(0);
+  speak(0);
   pause();
   expect(opened).toHaveLength(MAX_ENTERING + 1);
-  // A second call of the same connection makes no room.
-  call(0);
+  // A second request on the same connection makes no room.
+  speak(0);
   pause();
   expect(opened).toHaveLength(MAX_ENTERING + 1);
 });
 
-test("who calls nothing keeps others out for a while only", () => {
+test("who says nothing keeps others out for a while only", () => {
   come(MAX_ENTERING);
   while (turns.length > 0) turn();
   nowMs = ENTERING_MS - 1;

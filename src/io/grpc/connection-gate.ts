@@ -17,7 +17,7 @@ export const MAX_WAITING = 8_192;
 export interface ConnectionGateOptions {
   /** Lets a connection speak. */
   readonly open: (socket: Socket) => void;
-  /** Those that were let in and have not called yet: while there are too many, nobody else is let in. */
+  /** Those that have not said yet what they want: while there are too many, nobody else is let in. */
   readonly entering: EnteringConnections;
   readonly nowMs: () => number;
   /** Runs the task in the next turn of the event loop, after what has arrived meanwhile. */
@@ -82,7 +82,7 @@ export class ConnectionGate {
     if (this.#isTurnAwaited) return;
     this.#isTurnAwaited = true;
     const { entering, later, nextTurn } = this.#options;
-    // Turn after turn without anything to do would take time from those that are to call.
+    // Turn after turn without anything to do would take time from those that are to speak.
     const isIdle = this.#broken.isEmpty && entering.isFull;
     (isIdle ? later : nextTurn)(() => this.#turn());
   }

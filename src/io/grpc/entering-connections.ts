@@ -1,15 +1,21 @@
 import type { Socket } from "node:net";
 
 /**
- * Connections that were let in and have not called yet. Clients that share a slow machine or network
- * answer in bursts, and the event loop handles all that has arrived in one turn: half a millisecond each.
+ * Connections that were let in and have not said yet what they want. Clients that share a slow machine or
+ * network answer in bursts, and the event loop handles all that has arrived in one turn: half a
+ * millisecond each.
  */
-export const MAX_ENTERING = 512;
+export const MAX_ENTERING = 384;
 
-/** Who calls nothing for so long keeps nobody else out: at least 512 connections a second are let in. */
+/** Who says nothing for so long keeps nobody else out: at least 384 connections a second are let in. */
 export const ENTERING_MS = 1_000;
 
-/** Who is between being let in and the first call. */
+/** A call of a connection, as grpc-js has it. */
+interface Call {
+  getPeer(): string;
+}
+
+/** Who is between being let in and saying what it wants. */
 export class EnteringConnections {
   readonly #nowMs: () => number;
   /** Since when, by peer; in order of their coming. */
@@ -26,15 +32,19 @@ export class EnteringConnections {
   }
 
   came({ remoteAddress, remotePort }: Socket): void {
-    // One that is gone already has no address, and will not call.
+    // One that is gone already has no address, and will say nothing.
     if (remoteAddress !== undefined) {
       this.#sinceMs.set(`${remoteAddress}:${remotePort}`, this.#nowMs());
     }
   }
 
-  /** Once for each call, so it costs nothing while nobody is entering. @param call as grpc-js has it */
-  called(call: { getPeer(): string }): void {
-    if (this.#sinceMs.size > 0) this.#sinceMs.delete(call.getPeer());
+  /** Asked for each call, so it costs nothing while nobody is entering. */
+  has(call: Call): boolean {
+    return this.#sinceMs.size > 0 && this.#sinceMs.has(call.getPeer());
+  }
+
+  entered(call: Call): void {
+    this.#sinceMs.delete(call.getPeer());
   }
 
   #forgetSilent(): void {

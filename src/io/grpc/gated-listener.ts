@@ -13,7 +13,7 @@ const BACKLOG = 4_096;
  */
 const LISTENERS = process.platform === "linux" ? 8 : 1;
 
-/** How long nobody is let in when too many have not called yet. */
+/** How long nobody is let in when too many have not said what they want. */
 const PAUSE_MS = 10;
 
 export interface GatedListener {

@@ -1,12 +1,8 @@
 import type { Socket } from "node:net";
-import {
-  Server,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import { Server, type ServiceDefinition } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { ListenerSecurity } from "../../ports/listener-security.ts";
+import { announcing } from "./announcing-handlers.ts";
 import { authenticators } from "./authenticate.ts";
 import { EnteringConnections } from "./entering-connections.ts";
 import { listenGated } from "./gated-listener.ts";
@@ -59,7 +55,7 @@ export async function startGrpcServer(
   const server = new Server({ ...SERVER_OPTIONS, interceptors: authenticators(security) });
   const entering = new EnteringConnections(() => performance.now());
   for (const { definition, handlers } of services) {
-    server.addService(definition, heard(handlers, entering));
+    server.addService(definition, announcing(definition, handlers, entering));
   }
   // A connection gate stands before grpc-js: it would take any number of connections at once.
   const injector = server.createConnectionInjector(serverCredentials(security.certificates));
@@ -76,21 +72,6 @@ export async function startGrpcServer(
       return stop(server);
     },
   };
-}
-
-/** Handlers that tell of each call before they serve it. */
-function heard(handlers: object, entering: EnteringConnections): UntypedServiceImplementation {
-  type Handle = (call: ServerUnaryCall<unknown, unknown>, respond: unknown) => void;
-  const entries = Object.entries(handlers as Record<string, Handle>);
-  return Object.fromEntries(
-    entries.map(([name, handle]) => {
-      const hear: Handle = (call, respond) => {
-        entering.called(call);
-        handle(call, respond);
-      };
-      return [name, hear as UntypedServiceImplementation[string]];
-    }),
-  );
 }
 
 function listenError(address: string, cause: Error): MeshError {
