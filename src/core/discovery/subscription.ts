@@ -74,10 +74,17 @@ export class Subscription<Owner extends WatcherState = WatcherState> {
     this.#forgetSent(ack.nonce, nowMs);
     if (type === "service") return;
     this.trouble = troubleOf(ack);
-    const isWhole = this.chunks === undefined || version < this.chunks.version;
-    if (isWhole && version <= this.sentVersion) {
+    if (!this.#isInParts(version) && version <= this.sentVersion) {
       this.ackedVersion = Math.max(this.ackedVersion, version);
     }
+  }
+
+  /** Chunks of it are still to be sent, or to be acknowledged: the agent goes by what it had before. */
+  #isInParts(version: number): boolean {
+    if (this.chunks !== undefined && version >= this.chunks.version) return true;
+    return (
+      this.#sent?.some((sent) => sent.type === "endpoints" && sent.version === version) === true
+    );
   }
 
   /** Mostly one update is out, and the acknowledgement is for it. */
