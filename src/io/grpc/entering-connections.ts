@@ -33,9 +33,11 @@ export class EnteringConnections {
 
   came({ remoteAddress, remotePort }: Socket): void {
     // One that is gone already has no address, and will say nothing.
-    if (remoteAddress !== undefined) {
-      this.#sinceMs.set(`${remoteAddress}:${remotePort}`, this.#nowMs());
-    }
+    if (remoteAddress === undefined) return;
+    const peer = `${remoteAddress}:${remotePort}`;
+    // A port that is used again comes last.
+    this.#sinceMs.delete(peer);
+    this.#sinceMs.set(peer, this.#nowMs());
   }
 
   /** Asked for each call, so it costs nothing while nobody is entering. */
