@@ -5,9 +5,9 @@ import type { Socket } from "node:net";
  * network answer in bursts, and the event loop handles all that has arrived in one turn: half a
  * millisecond each.
  */
-export const MAX_ENTERING = 384;
+export const MAX_ENTERING = 256;
 
-/** Who says nothing for so long keeps nobody else out: at least 384 connections a second are let in. */
+/** Who says nothing for so long keeps nobody else out: at least 256 connections a second are let in. */
 export const ENTERING_MS = 1_000;
 
 /** A call of a connection, as grpc-js has it. */
