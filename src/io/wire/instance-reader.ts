@@ -293,6 +293,7 @@ export class InstanceReader {
       else return false;
     }
     this.#leaseMs = seconds * 1_000 + nanos / 1e6;
-    return cursor.at === end;
+    // Beyond a second it may be a negative number.
+    return cursor.at === end && nanos < 1e9;
   }
 }

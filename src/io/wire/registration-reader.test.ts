@@ -103,6 +103,7 @@ test.each<[string, Partial<InstanceMessage>, Partial<RegisterRequest>]>([
     {},
   ],
   ["too short a lease", { lease: { seconds: 2n, nanos: 0 } }, {}],
+  ["a lease in negative parts of a second", { lease: { seconds: 30n, nanos: -5 } }, {}],
   ["a generation beyond counting", { generation: 2n ** 60n }, {}],
 ])("%s is left to the one that says what is wrong", (_, change, rest) => {
   expect(read(requestOf(change, rest))).toBeUndefined();
