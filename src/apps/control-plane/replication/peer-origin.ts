@@ -122,9 +122,13 @@ export class PeerOrigin {
   }
 
   /** Whether it still says so of a record that is served as its own. */
-  holds({ service, id, instance }: InstanceRecord): boolean {
-    const held = this.copy.set?.get(`${service.key}/${id}`);
-    return held?.record.instance.registrationId === instance.registrationId;
+  holds({ service, id, instance, adoption }: InstanceRecord): boolean {
+    const held = this.copy.set?.get(`${service.key}/${id}`)?.record;
+    if (held?.instance.registrationId !== instance.registrationId) return false;
+    // A new life may remember an earlier attachment only.
+    const { generation } = held.instance;
+    if (generation !== instance.generation) return generation > instance.generation;
+    return held.adoption >= adoption;
   }
 
   /** They are a copy: it may be kept. */
@@ -217,12 +221,8 @@ export class PeerOrigin {
       }
     }
     this.#isStale = false;
-    const unsaid = this.owned.filter(({ service, id, instance }) => {
-      const key = `${service.key}/${id}`;
-      const said = this.copy.set?.get(key)?.record.instance.registrationId;
-      return said !== instance.registrationId && !lost.has(key);
-    });
-    this.#listener.succeeded(unsaid);
+    const isLost = ({ service, id }: InstanceRecord) => lost.has(`${service.key}/${id}`);
+    this.#listener.succeeded(this.owned.filter((record) => !this.holds(record) && !isLost(record)));
   }
 
   #isLeftover({ key, serviceKey, instanceId, record }: RecordEntry): boolean {

@@ -111,3 +111,28 @@ test("what a replica ended just before it lost everything is not kept by who mis
   await cluster.pass(10_000);
   expect(views(again, two, three)).toEqual(new Set(["gone"]));
 });
+
+test("what a new life remembers of an earlier attachment only belongs to nobody", async () => {
+  const cluster = new FakeCluster();
+  const one = cluster.replica("one");
+  const two = cluster.replica("two");
+  await cluster.pass(3_000);
+  const port = { name: "http", port: 8081, protocol: "http1" } as const;
+  const a = { id: "a", address: { kind: "ip", value: "10.0.0.1" }, ports: [port] } as const;
+  const register = (at: ControlPlane, generation: number) =>
+    at.replica.register(anInput({ ...a, generation }));
+  register(one, 2);
+  one.replica.register(anInput({ id: "b", address: { kind: "ip", value: "10.0.0.2" } }));
+  const { registry } = one.replica;
+  registry.remove(recordAt(one), "expired", cluster.clock.nowMs(), cluster.clock.wallMs());
+  register(one, 3);
+  await cluster.pass(1_000);
+  expect(views(two)).toEqual(new Set(["3+0@one"]));
+  cluster.network.kill("one");
+  // As from an old disk: it does not know that this attachment ended, nor of the next one.
+  const again = cluster.replica("one", "again");
+  register(again, 2);
+  cluster.refused.add("10.0.0.1:8081");
+  await cluster.pass(150_000, 100);
+  expect(views(again, two)).toEqual(new Set(["gone"]));
+});
