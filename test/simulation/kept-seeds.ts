@@ -10,7 +10,7 @@ export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 2629, found: "a new life under a lower epoch was never listened to" },
   { seed: 11063, found: "who stood still took its sleep for a grace that had passed" },
   { seed: 70072, found: "what moved to a replica that had just fallen silent was ended" },
-  { seed: 1215, found: "a drain that was taken back while a newer process was held stayed for good" },
+  { seed: 1215, found: "a drain that had been taken back was remembered" },
   { seed: 3883, found: "a list in chunks counted as acknowledged with its first chunk" },
   { seed: 9978, found: "what was reported in an earlier drain counted for an evicted process" },
   { seed: 12107, found: "what a new life remembered an earlier attachment of was kept by nobody" },
