@@ -29,6 +29,12 @@ export function whyApart(
         held.delete(endpoint.id);
         continue;
       }
+      // An operator evicted it, and the replica that was asked lost its disk before it told the others.
+      const isEvicted = ledger.find(endpoint.registrationId)?.isEvicted === true;
+      if (isEvicted && its === undefined) {
+        isOver = true;
+        continue;
+      }
       const reason = whyDifferent(agent, endpoint, held.get(endpoint.id));
       if (reason !== undefined) return `${agent.name} ${reason} of ${name}`;
       held.delete(endpoint.id);
