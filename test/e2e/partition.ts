@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../support/free-port.ts";
 import { keyOf } from "../support/mesh-truth.ts";
@@ -115,7 +114,7 @@ async function startNats(stage: Stage, machines: readonly Machine[]): Promise<Na
   const starting = machines.map(({ ip, within }, i) =>
     NatsServerProcess.start({
       ...{ port, within, host: ip },
-      config: `server_name: "nats-${i + 1}"\nlog_file: "${join(stage.directory, `nats-${i + 1}.log`)}"\n${NATS_PINGS}\ncluster { name: "weir", listen: "${ip}:${routePort}", routes: [${routes}], no_advertise: true }`,
+      config: `server_name: "nats-${i + 1}"\n${NATS_PINGS}\ncluster { name: "weir", listen: "${ip}:${routePort}", routes: [${routes}], no_advertise: true }`,
     }),
   );
   const servers = await Promise.all(starting);
