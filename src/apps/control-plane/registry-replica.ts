@@ -176,7 +176,11 @@ export class RegistryReplica implements RegistryService {
     const written: Promise<void>[] = [];
     const results = leases.map((lease) => {
       const record = this.registry.find(lease);
-      if (record === undefined) return this.registry.whyMissing(lease);
+      if (record === undefined) {
+        const outcome = this.registry.whyMissing(lease);
+        if (outcome === "not-found") written.push(this.#endUnknown(lease));
+        return outcome;
+      }
       written.push(this.#remove(record, "deregistered"));
       return "removed" as const;
     });
@@ -244,6 +248,13 @@ export class RegistryReplica implements RegistryService {
   #remove(record: InstanceRecord, reason: "deregistered" | "evicted"): Promise<void> {
     const fence = this.registry.remove(record, reason, this.#clock.nowMs(), this.#clock.wallMs());
     return this.#journal({ kind: reason === "evicted" ? "evict" : "deregister", fence });
+  }
+
+  /** Of a registration that is at a replica out of reach, perhaps: when that hears of it, it is over there, too. */
+  async #endUnknown(lease: LeaseKey): Promise<void> {
+    const time = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    const fence = this.registry.shutOut(lease, "deregistered", time);
+    if (fence !== undefined) await this.#journal({ kind: "deregister", fence });
   }
 
   #removed(record: InstanceRecord, reason: RemovalReason, fence: Fence): void {

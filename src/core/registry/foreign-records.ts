@@ -60,7 +60,10 @@ export function applyForeign(
   if (!isOwners && !counts) {
     // Whichever of the two came first here, the earlier process is over for all.
     if (isSameProcess) learnOperator(registry, existing, foreign);
-    else registry.shutOut(instance, key, by.nowMs, by.wallMs);
+    else {
+      const { id: instanceId, registrationId } = instance;
+      registry.shutOut({ service: key, instanceId, registrationId }, "superseded", by);
+    }
     return "outranked";
   }
   if (!isSameProcess) {

@@ -181,16 +181,21 @@ export class Registry {
     return fence;
   }
 
-  /** A process that is not let in, because a later one holds its id: nobody lets it in from now on. */
-  shutOut(instance: Instance, service: ServiceKey, nowMs: number, wallMs: number): void {
-    const { id: instanceId, registrationId, generation } = instance;
+  /** A process that is not here, and is over: nobody lets it in from now on. `undefined` when that was known. */
+  shutOut(
+    { service: serviceKey, instanceId, registrationId }: LeaseKey,
+    reason: "superseded" | "deregistered",
+    time: { readonly nowMs: number; readonly wallMs: number },
+  ): Fence | undefined {
+    const known = registrationId && this.fences.find(serviceKey, instanceId, registrationId);
+    if (registrationId === "" || (known && known.kind === "registration")) return undefined;
     const fence: Fence = {
-      ...{ serviceKey: service, instanceId, registrationId, generation },
-      ...{ kind: "registration", reason: "superseded" },
-      hlc: this.hlc.tick(wallMs),
+      ...{ serviceKey, instanceId, registrationId },
+      ...{ kind: "registration", reason, generation: 0, hlc: this.hlc.tick(time.wallMs) },
     };
-    this.fences.add(fence, nowMs);
+    this.fences.add(fence, time.nowMs);
     this.#listener.ended(fence);
+    return fence;
   }
 
   /** Removes what that fence ends: our own, or its owner's. */

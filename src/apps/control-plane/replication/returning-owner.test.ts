@@ -136,3 +136,16 @@ test("what a new life remembers of an earlier attachment only belongs to nobody"
   await cluster.pass(150_000, 100);
   expect(views(again, two)).toEqual(new Set(["gone"]));
 });
+
+test("who is told goodbye of a registration that it never heard of ends it everywhere", async () => {
+  const cluster = new FakeCluster();
+  const [one, two] = [cluster.replica("one"), cluster.replica("two")];
+  await cluster.pass(3_000);
+  cluster.network.partition(["one"], ["two"]);
+  one.replica.register(anInput({ id: "a", registrationId: "ra" as never }));
+  const lease = { ...aLease("a"), registrationId: "ra" as never };
+  expect(await two.replica.deregisterAll([lease])).toEqual(["not-found"]);
+  cluster.network.calm();
+  await cluster.pass(5_000);
+  expect(views(one, two)).toEqual(new Set(["gone"]));
+});
