@@ -45,7 +45,6 @@ export class ClusterMembers {
   readonly #log: Log;
   readonly #events: MemberEvents;
   #wasConnected = false;
-  #isConnected = false;
   #isolatedSinceMs = Number.POSITIVE_INFINITY;
   /** Lives that were settled when they were last heard. */
   readonly #ready = new Map<string, number>();
@@ -89,13 +88,12 @@ export class ClusterMembers {
 
   /** Whether anybody else is heard at all. */
   get hearsAny(): boolean {
-    return this.#isConnected && this.list().some(({ state }) => state === "alive");
+    return !this.membership.isIsolated && this.list().some(({ state }) => state === "alive");
   }
 
   /** The same of all others but one, which is known to be gone. */
   hearsAllBut(replicaId: string): boolean {
-    // Without the bus not even that somebody else is there would be heard.
-    if (!this.#isConnected || this.membership.isIsolated) return false;
+    if (this.membership.isIsolated) return false;
     return this.list().every(
       ({ origin, state, silentMs }) =>
         origin.replicaId === replicaId ||
@@ -121,7 +119,6 @@ export class ClusterMembers {
 
   busChanged(isConnected: boolean): void {
     this.#wasConnected ||= isConnected;
-    this.#isConnected = isConnected;
     this.#apply(this.membership.busChanged(isConnected, this.#clock.nowMs()));
   }
 
