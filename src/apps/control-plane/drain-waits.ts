@@ -63,11 +63,12 @@ export class DrainWaits {
     const shared = hub.views.get(question.service);
     const view = shared?.view;
     const subscribers = [...(shared?.subscribers ?? [])];
+    const hasEnded = registry.find(question) === undefined;
+    const endedSince = view && hasEnded ? this.#endedSince(question, view.version) : undefined;
     const pending = pendingAgents({
-      ...{ registrationId, lost, waiting, replicaId, settlesInMs },
-      hasEnded: registry.find(question) === undefined,
+      ...{ registrationId, lost, waiting, replicaId, settlesInMs, hasEnded },
       otherSince: view?.otherSince(question.instanceId),
-      outSince: view && (view.outSince(question) ?? this.#endedSince(question, view.version)),
+      outSince: view?.outSince(question) ?? endedSince,
       subscriptions: subscribers,
     });
     const agents = subscribers.filter(({ watcher }) => watcher.isDataPlane);
@@ -139,11 +140,9 @@ export class DrainWaits {
 
   /** Of a process that ended, and which the view has forgotten: whoever knows the newest version knows that. */
   #endedSince(question: DrainQuestion, newestVersion: number): number | undefined {
-    const { registry } = this.#options;
+    const { fences } = this.#options.registry;
     const { service, instanceId, registrationId } = question;
-    if (registry.find(question) !== undefined) return undefined;
-    const hasEnded = registry.fences.find(service, instanceId, registrationId) !== undefined;
-    return hasEnded ? newestVersion : undefined;
+    return fences.find(service, instanceId, registrationId) && newestVersion;
   }
 
   #add(key: ServiceKey, wait: Wait): void {

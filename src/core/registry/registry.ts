@@ -181,14 +181,15 @@ export class Registry {
     return fence;
   }
 
-  /** A process that is not here, and is over: nobody lets it in from now on. `undefined` when that was known. */
+  /** A process that is not here, and is over: nobody lets it in from now on. @returns `undefined` when that was known */
   shutOut(
     { service: serviceKey, instanceId, registrationId }: LeaseKey,
     reason: "superseded" | "deregistered",
     time: { readonly nowMs: number; readonly wallMs: number },
   ): Fence | undefined {
-    const known = registrationId && this.fences.find(serviceKey, instanceId, registrationId);
-    if (registrationId === "" || (known && known.kind === "registration")) return undefined;
+    if (registrationId === "") return undefined;
+    const known = this.fences.find(serviceKey, instanceId, registrationId);
+    if (known?.kind === "registration") return undefined;
     const fence: Fence = {
       ...{ serviceKey, instanceId, registrationId },
       ...{ kind: "registration", reason, generation: 0, hlc: this.hlc.tick(time.wallMs) },
