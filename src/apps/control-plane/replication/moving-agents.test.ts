@@ -2,8 +2,7 @@ import { expect, test } from "vitest";
 import { anInput, TestAgent } from "../../../../test/support/control-plane.ts";
 import type { FakeBusNetwork } from "../../../../test/support/fake-bus-network.ts";
 import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
-
-const STREAM = { notice() {}, drain() {}, end() {} };
+import type { ControlPlane } from "../start.ts";
 
 function isTold(agent: TestAgent, id: string): boolean {
   return agent.told.join(" ").includes(`+${id}:`);
@@ -12,6 +11,13 @@ function isTold(agent: TestAgent, id: string): boolean {
 /** Until the first answer that is for good, and with it. */
 function toldForGood({ updates, told }: TestAgent): string {
   return told.slice(0, updates.findIndex(({ settled }) => settled) + 1).join(" ");
+}
+
+/** The client of `a` comes to that replica. */
+function attach({ replica }: ControlPlane, generation: number): void {
+  const session = replica.attach("client", { notice() {}, drain() {}, end() {} });
+  session.register(anInput({ id: "a", generation }));
+  session.flush();
 }
 
 /** Ends the cuts between two of them. */
@@ -57,14 +63,10 @@ test("who hears at once of a registration and that it moved waits for where it w
   network.partition(["one"], ["two"]);
   network.partition(["three"], ["one", "two"]);
   const agent = new TestAgent(one, "agent-1").watch();
-  const former = one.replica.attach("client", STREAM);
-  former.register(anInput({ id: "a", generation: 1 }));
-  former.flush();
+  attach(one, 1);
   expect(isTold(agent, "a")).toBe(true);
   const seen = agent.updates.at(-1)?.positions;
-  const later = two.replica.attach("client", STREAM);
-  later.register(anInput({ id: "a", generation: 2 }));
-  later.flush();
+  attach(two, 2);
   join(network, "one", "two");
   await cluster.pass(3_000);
   join(network, "one", "three");
@@ -159,13 +161,9 @@ test("the copy of another one's records is no more complete than what that one h
   network.partition(["two"], ["one", "three"]);
   network.partition(["four", "five"], ["one", "two", "three"]);
   const agent = new TestAgent(one, "agent-1").watch();
-  const former = one.replica.attach("client", STREAM);
-  former.register(anInput({ id: "a", generation: 1 }));
-  former.flush();
+  attach(one, 1);
   const seen = agent.updates.at(-1)?.positions;
-  const later = two.replica.attach("client", STREAM);
-  later.register(anInput({ id: "a", generation: 2 }));
-  later.flush();
+  attach(two, 2);
   join(network, "one", "two");
   await cluster.pass(3_000);
   // The third one has heard that it went from the first one, not yet where to: that is what the fourth one has
