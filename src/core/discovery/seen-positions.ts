@@ -38,6 +38,7 @@ export class SeenPositions {
   }
 }
 
-function isBefore(a: OriginPosition, b: OriginPosition): boolean {
+/** Of one replica. */
+export function isBefore(a: OriginPosition, b: OriginPosition): boolean {
   return a.epoch === b.epoch ? a.sequence < b.sequence : a.epoch < b.epoch;
 }

@@ -1,4 +1,5 @@
 import type { RemovalReason } from "../model/endpoint.ts";
+import type { Instance } from "../model/instance.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../model/names.ts";
 import type { OperatorPart } from "./record.ts";
 
@@ -44,6 +45,21 @@ export function isCovered(attachment: Attachment, fence: Fence): boolean {
   const { generation, adoption } = attachment;
   if (generation !== fence.generation) return generation < fence.generation;
   return adoption <= (fence.adoption ?? 0);
+}
+
+/** Its owner holds it no longer, and the reason is lost: only this attachment is over for certain. */
+export function expiryOf(
+  serviceKey: ServiceKey,
+  ended: {
+    readonly instance: Instance;
+    readonly adoption: number;
+    readonly firstRegisteredHlc: number;
+  },
+): Fence {
+  const { id: instanceId, registrationId, generation } = ended.instance;
+  const attachment = { registrationId, generation, adoption: ended.adoption };
+  const cause = { kind: "generation", reason: "expired", hlc: ended.firstRegisteredHlc } as const;
+  return { serviceKey, instanceId, ...attachment, ...cause };
 }
 
 export class Fences {

@@ -1,3 +1,4 @@
+import { isBefore, type OriginPosition } from "../../../core/discovery/seen-positions.ts";
 import { FENCE_TTL_MS } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
@@ -50,8 +51,8 @@ export class AbsentOwners {
   #staleAtMs = Number.NEGATIVE_INFINITY;
   /** When replicas that never spoke to us were first seen here. */
   readonly #strangers = new Map<string, number>();
-  /** The epoch at which all of a replica was over. */
-  readonly #over = new Map<string, number>();
+  /** How far all of a replica was over: of what it told later, somebody who heard it tells. */
+  readonly #over = new Map<string, OriginPosition>();
 
   constructor(options: AbsentOwnersOptions) {
     this.#options = options;
@@ -91,9 +92,10 @@ export class AbsentOwners {
     care.orphaned(orphans, "restarted");
   }
 
-  /** Whether a copy of that epoch, which another replica speaks of, is worth having. */
-  isWanted(replicaId: string, epoch: number): boolean {
-    return epoch > 0 && epoch !== this.#over.get(replicaId);
+  /** Whether all until there was over when it was forgotten; `undefined` for a replica that was not. */
+  isOver(position: OriginPosition): boolean | undefined {
+    const over = this.#over.get(position.replicaId);
+    return over && !isBefore(over, position);
   }
 
   /** Each second. */
@@ -101,14 +103,14 @@ export class AbsentOwners {
     const { clock, peers, stateOf, forget, isHeldElsewhere } = this.#options;
     const nowMs = clock.nowMs();
     for (const [replicaId, peer] of peers) {
-      if (stateOf(replicaId) === undefined) this.#meetStranger(replicaId, nowMs);
+      if (!isLive(stateOf(replicaId))) this.#meetStranger(replicaId, nowMs);
       const absence = this.#absences.get(replicaId);
       if (absence === undefined) continue;
       this.#orphan(peer, replicaId);
       if (!this.#wasAway || isHeldElsewhere(peer.copy.origin)) absence.heldAtMs = nowMs;
       if (nowMs - absence.heldAtMs >= ABANDON_AFTER_MS) peer.abandon();
       if (peer.ownedCount > 0 || nowMs - absence.sinceMs < FORGET_AFTER_MS) continue;
-      this.#over.set(replicaId, peer.copy.origin.epoch);
+      this.#over.set(replicaId, { ...peer.copy.origin, sequence: peer.copy.seq });
       this.#absences.delete(replicaId);
       this.#strangers.delete(replicaId);
       forget(replicaId);
@@ -131,7 +133,7 @@ export class AbsentOwners {
     return this.#absences.delete(replicaId);
   }
 
-  /** Died before we came: others hold its records. */
+  /** Died before we came, or after all that we knew of it was over: others hold its records. */
   #meetStranger(replicaId: string, nowMs: number): void {
     const sinceMs = this.#strangers.get(replicaId) ?? nowMs;
     this.#strangers.set(replicaId, sinceMs);
@@ -149,4 +151,8 @@ export class AbsentOwners {
     absence.seen = seen;
     this.#options.care.orphaned(owned, absence.reason);
   }
+}
+
+function isLive(state: MemberState | undefined): boolean {
+  return state === "alive" || state === "suspect";
 }

@@ -146,7 +146,11 @@ export class Cluster {
       identity: () => this.members.membership.identity(clock.nowMs()),
       orphans: () => this.#orphans?.counts,
     });
-    this.#caughtUp = new CaughtUp(clock, (seen) => this.#hasHeard(seen), implied);
+    this.#caughtUp = new CaughtUp({
+      ...{ clock, implied, selfId: self.replicaId, peers: this.replicator.peers },
+      isOver: (position) => this.#absent.isOver(position),
+      isToldOfAll: () => this.isSynced && this.members.hearsAny,
+    });
     replica.useReplication(this.replicator);
     this.#ends.push(joinCalls(options, this, around));
   }
@@ -238,7 +242,7 @@ export class Cluster {
     const own = this.replicator.own.log.origin.epoch;
     for (const { replicaId, epoch, seq, heardEpoch } of heartbeat.applied) {
       if (replicaId === replica.replicaId) this.#laterLife.heardOf(heardEpoch, own, clock.nowMs());
-      else if (this.#absent.isWanted(replicaId, epoch))
+      else if (epoch > 0 && this.#absent.isOver({ replicaId, epoch, sequence: seq }) !== true)
         this.replicator.learn({ replicaId, epoch }, seq);
     }
   }
@@ -281,17 +285,6 @@ export class Cluster {
         !flags.isSettled ||
         applied.some((held) => held.replicaId === replicaId && held.epoch === epoch),
     );
-  }
-
-  #hasHeard({ replicaId, epoch, sequence }: OriginPosition): boolean {
-    // Our own earlier lives are over; of this one nobody has seen more than we said.
-    if (replicaId === this.#around.replica.replicaId) return true;
-    const peer = this.replicator.peers.get(replicaId);
-    // It is over, or nobody has told of it yet.
-    if (peer === undefined) return this.isSynced && this.members.hearsAny;
-    const { origin, seq } = peer.copy;
-    if (peer.quarantinedCount > 0) return false;
-    return origin.epoch === epoch ? seq >= sequence : origin.epoch > epoch;
   }
 }
 

@@ -1,6 +1,4 @@
-import type { Instance } from "../../../core/model/instance.ts";
-import type { ServiceKey } from "../../../core/model/names.ts";
-import type { Fence } from "../../../core/registry/fences.ts";
+import { expiryOf, type Fence } from "../../../core/registry/fences.ts";
 import {
   applyForeign,
   endForeign,
@@ -58,8 +56,10 @@ export class PeerOrigin {
   readonly copy: RemoteOrigin;
   /** Its last heartbeat; `undefined` before the first. */
   lastBeat: Heartbeat | undefined;
-  /** Monotonic time of the last message. */
+  /** Monotonic time of the last message. Until the first one it counts as out of reach: others are asked. */
   heardAtMs: number;
+  /** Monotonic time of the first word of it, by whomever. */
+  readonly metAtMs: number;
   /** Keys of records that were not taken in yet, because their time lies too far ahead. */
   readonly #quarantined = new Set<string>();
   /** Keys of records of which operators decided something that the peer does not say: it is told until it does. */
@@ -97,7 +97,8 @@ export class PeerOrigin {
     this.#listener = listener;
     this.#selfId = options.requester;
     this.#owned = new LeaseGroup(DEFAULT_LEASE_MS, "", clock.nowMs(), replicaId);
-    this.heardAtMs = clock.nowMs();
+    this.metAtMs = clock.nowMs();
+    this.heardAtMs = this.metAtMs - UNHEARD_AFTER_MS;
     this.copy = new RemoteOrigin(replicaId, {
       ...options,
       changed: (change) => this.#apply(change),
@@ -166,7 +167,7 @@ export class PeerOrigin {
       if (!this.#isLeftover(entry)) this.#leftovers.delete(key);
       else if (isTold && nowMs - sinceMs >= LEFTOVER_GRACE_MS) {
         this.#leftovers.delete(key);
-        this.#end(endOf(entry), nowMs);
+        this.#end(expiryOf(entry.serviceKey, entry.record), nowMs);
       }
     }
     // Who is not heard would not hear it either, and others would tell it on in turn.
@@ -185,8 +186,7 @@ export class PeerOrigin {
   /** It is dead, and nobody else holds its records any more: their end was missed here. */
   abandon(): void {
     for (const record of this.owned) {
-      const { service, instance, adoption, firstRegisteredHlc } = record;
-      this.#end(expiryOf(service.key, instance, adoption, firstRegisteredHlc), this.#clock.nowMs());
+      this.#end(expiryOf(record.service.key, record), this.#clock.nowMs());
     }
     this.#listener.changed();
   }
@@ -287,20 +287,4 @@ export class PeerOrigin {
     this.#listener.ended(fence);
     if (hasLeft) this.#listener.vacated(removalEntry(fence).key);
   }
-}
-
-/** Its owner holds it no longer, and the reason is lost: only this attachment is over for certain. */
-function endOf({ serviceKey, record }: RecordEntry): Fence {
-  return expiryOf(serviceKey, record.instance, record.adoption, record.firstRegisteredHlc);
-}
-
-function expiryOf(
-  serviceKey: ServiceKey,
-  { id: instanceId, registrationId, generation }: Instance,
-  adoption: number,
-  hlc: number,
-): Fence {
-  const kind = "generation" as const;
-  const reason = "expired" as const;
-  return { serviceKey, instanceId, registrationId, generation, kind, adoption, hlc, reason };
 }

@@ -43,7 +43,7 @@ export class PeerPulls {
   /** True when nothing of a replica that is heard is known to be missing. */
   get isSynced(): boolean {
     return [...this.#options.peers.values()].every(
-      (peer) => peer.copy.isSynced || !this.#isHeard(peer),
+      (peer) => peer.copy.isSynced || !this.#isAwaited(peer),
     );
   }
 
@@ -116,6 +116,11 @@ export class PeerPulls {
     if (!(error instanceof BusRequestError))
       log.error({ err: error, origin: request.origin }, "a pull failed");
     this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
+  }
+
+  /** Somebody holds a copy of one that was only told of: that is soon here. */
+  #isAwaited(peer: PeerOrigin): boolean {
+    return this.#isHeard(peer) || this.#options.clock.nowMs() - peer.metAtMs < SILENT_MS;
   }
 
   #isHeard({ heardAtMs }: PeerOrigin): boolean {
