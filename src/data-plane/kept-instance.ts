@@ -73,6 +73,14 @@ export function isInSession({ status }: Kept): boolean {
   return status === "sent" || status === "registered";
 }
 
+/** The server refuses longer batches. */
+export const MAX_BATCH = 1_000;
+
+/** Whether a server may hold it, so that its end has to be said. */
+export function isKnownToServers({ generation, status }: Kept): boolean {
+  return generation > 0 && status !== "superseded" && status !== "evicted";
+}
+
 export function leaseOf({ local, registrationId }: Kept): LeaseName {
   const { namespace, service, id } = local.instance;
   return { namespace, service, instanceId: id, registrationId };

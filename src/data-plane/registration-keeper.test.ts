@@ -1,74 +1,8 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { FakeAttachSource, FakeLog, streamEnd } from "../../test/support/fake-streams.ts";
-import { NO_LOCALITY, NO_METADATA } from "../core/model/instance.ts";
-import type { InstanceId } from "../core/model/names.ts";
-import { GOODBYE_MS } from "./goodbyes.ts";
-import type { LocalInstance } from "./local-instance.ts";
-import { RegistrationKeeper } from "./registration-keeper.ts";
-import { ReplicaList } from "./replica-list.ts";
+import { streamEnd } from "../../test/support/fake-streams.ts";
+import { keeping, local, registered } from "../../test/support/keeping.ts";
 
 const KEY = "default/orders/orders-1";
-
-function local(id: string, isProbed = false): LocalInstance {
-  return {
-    key: `default/orders/${id}`,
-    instance: {
-      namespace: "default",
-      service: "orders",
-      id: id as InstanceId,
-      address: { kind: "ip", value: "127.0.0.1" },
-      ports: [{ name: "http", port: 8081, protocol: "http1" }],
-      weight: 100,
-      priority: 0,
-      locality: NO_LOCALITY,
-      metadata: NO_METADATA,
-      leaseMs: 15_000,
-    },
-    defaults: undefined,
-    probe: isProbed
-      ? {
-          target: { kind: "tcp", host: "127.0.0.1", port: 8081 },
-          intervalMs: 2_000,
-          timeoutMs: 1_000,
-          thresholds: { rise: 2, fall: 3 },
-        }
-      : undefined,
-  };
-}
-
-function keeping(instances: LocalInstance[] = [local("orders-1")]) {
-  const clock = new FakeClock();
-  const log = new FakeLog();
-  const source = new FakeAttachSource();
-  const changes: string[] = [];
-  let ids = 0;
-  const keeper = new RegistrationKeeper({
-    source,
-    replicas: new ReplicaList(["one:1"], () => 0),
-    clientId: "agent-1",
-    softwareVersion: "1",
-    newId: () => `p${++ids}`,
-    clock,
-    random: () => 0,
-    log,
-    onChange: ({ key, status }) => changes.push(`${key.split("/").at(-1)} ${status}`),
-  });
-  for (const instance of instances) keeper.add(instance);
-  return { clock, log, source, keeper, changes };
-}
-
-function registered(source: FakeAttachSource) {
-  return source.last.batches.flatMap(({ registrations }) =>
-    registrations.map(({ instance, leaseToken }) => ({
-      id: instance.id,
-      process: instance.registrationId,
-      generation: instance.generation,
-      health: instance.health,
-      token: Buffer.from(leaseToken).toString(),
-    })),
-  );
-}
 
 test("registers at the welcome, and beats at the server's pace", () => {
   const { clock, source, keeper } = keeping();
@@ -194,32 +128,6 @@ test.each([
   },
 );
 
-test("a stop deregisters what is registered, and waits for the answer", async () => {
-  const { source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
-  await keeper.stop();
-  expect(source.last.deregistered.map(({ registrationId }) => registrationId)).toEqual(["p1"]);
-  expect(source.last.isClosed).toBe(true);
-});
-
-test.each([
-  { name: "answers nothing", act: (clock: FakeClock) => clock.advance(GOODBYE_MS) },
-  {
-    name: "breaks the session",
-    act: (_clock: FakeClock, source: FakeAttachSource) => source.last.listener.end(streamEnd(14)),
-  },
-])("a stop does not hang on a server that $name", async ({ act }) => {
-  const { clock, source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
-  source.last.answersGoodbye = false;
-  const stopped = keeper.stop();
-  act(clock, source);
-  await stopped;
-  expect(source.last.deregistered).toHaveLength(1);
-});
-
 test("without instances there is no session", () => {
   expect(keeping([]).source.sessions).toEqual([]);
 });
@@ -243,16 +151,4 @@ test("an instance that is added later is registered in the open session", () => 
   source.last.accept();
   expect(registered(source).map(({ id }) => id)).toEqual(["late", "later"]);
   expect(changes).toEqual(["late sent", "late registered", "later sent", "later registered"]);
-});
-
-test("removing one instance deregisters that one, and keeps the others", async () => {
-  const { clock, source, keeper } = keeping([local("a"), local("b")]);
-  source.last.welcome();
-  source.last.accept();
-  await keeper.remove("default/orders/a");
-  expect(source.last.deregistered.map(({ instanceId }) => instanceId)).toEqual(["a"]);
-  source.last.listener.end(streamEnd(14));
-  clock.advance(1_000);
-  source.last.welcome();
-  expect(registered(source).map(({ id }) => id)).toEqual(["b"]);
 });

@@ -16,18 +16,17 @@ import { Goodbyes } from "./goodbyes.ts";
 import {
   END_ADVICE,
   isInSession,
+  isKnownToServers,
   type Kept,
   type KeptStatus,
   type KeptView,
   leaseOf,
+  MAX_BATCH,
   newKept,
   registrationOf,
   viewOf,
 } from "./kept-instance.ts";
 import type { LocalInstance } from "./local-instance.ts";
-
-/** The server refuses longer batches. */
-const MAX_BATCH = 1_000;
 
 /** Missing two beats of 5 s leaves a third of the default lease to attach elsewhere. */
 const SILENCE_FACTOR = 2;
@@ -97,11 +96,14 @@ export class RegistrationKeeper {
     this.#registerAway();
   }
 
-  /** Forgets an instance and deregisters it. Resolves with the answer, or after 2 s without one. */
+  /**
+   * Forgets an instance and deregisters it: now, or when a server is there. Resolves with the answer, or after
+   * 2 s without one.
+   */
   async remove(key: string): Promise<void> {
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
-    if (kept !== undefined && isInSession(kept)) await this.#deregister([leaseOf(kept)]);
+    if (kept !== undefined && isKnownToServers(kept)) await this.#deregister([leaseOf(kept)]);
   }
 
   /** A probe's verdict; the first one lets the instance be registered. */
@@ -122,17 +124,11 @@ export class RegistrationKeeper {
     }
   }
 
-  /** Deregisters, waits for the answer up to 2 s, and ends the session. */
+  /** Deregisters, waits for the answer up to 2 s, from whichever server, and ends the session. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#loop.finish();
     this.#cancelRetry?.();
-    const leases = [...this.#kept.values()].filter(isInSession).map(leaseOf);
-    const batches: Promise<void>[] = [];
-    for (let i = 0; i < leases.length; i += MAX_BATCH) {
-      batches.push(this.#deregister(leases.slice(i, i + MAX_BATCH)));
-    }
-    await Promise.all(batches);
+    await this.#deregister([...this.#kept.values()].filter(isKnownToServers).map(leaseOf));
     this.#loop.stop();
   }
 
@@ -143,10 +139,13 @@ export class RegistrationKeeper {
   }
 
   #deregister(leases: readonly LeaseName[]): Promise<void> {
-    if (this.#session === undefined) return Promise.resolve();
-    const answer = this.#goodbyes.answerTo(++this.#requests);
-    this.#session.deregister(this.#requests, leases);
+    const answer = this.#goodbyes.add(leases);
+    this.#sayGoodbyes();
     return answer;
+  }
+
+  #sayGoodbyes(): void {
+    if (this.#session !== undefined) this.#goodbyes.say(this.#session, () => ++this.#requests);
   }
 
   #open(destination: Destination, events: ConnectionEvents): { close(): void } {
@@ -160,6 +159,8 @@ export class RegistrationKeeper {
           events.welcomed(replicaId, renewIntervalMs, replicas);
           this.#beatEveryMs = renewIntervalMs;
           this.#scheduleBeat();
+          // First: another process may have one of their ids by now.
+          this.#sayGoodbyes();
           this.#registerAway();
         },
         registered: (requestId, results) => {
@@ -188,7 +189,7 @@ export class RegistrationKeeper {
     this.#cancelBeat();
     this.#batches.clear();
     for (const kept of this.#kept.values()) if (isInSession(kept)) this.#become(kept, "away");
-    this.#goodbyes.abandon();
+    this.#goodbyes.lost();
   }
 
   #scheduleBeat(): void {

@@ -97,6 +97,8 @@ export class FakeAttachSession implements AttachSession {
   readonly batches: { requestId: number; registrations: readonly Registration[] }[] = [];
   readonly healths: { lease: LeaseName; health: Health }[] = [];
   readonly deregistered: LeaseName[] = [];
+  /** Registrations and their ends, in order. */
+  readonly calls: string[] = [];
   beats = 0;
   isClosed = false;
   answersGoodbye = true;
@@ -127,6 +129,8 @@ export class FakeAttachSession implements AttachSession {
   }
 
   register(requestId: number, registrations: readonly Registration[]): void {
+    const ids = registrations.map(({ instance }) => instance.registrationId);
+    this.calls.push(`register ${ids.join(" ")}`);
     this.batches.push({ requestId, registrations });
   }
 
@@ -139,6 +143,7 @@ export class FakeAttachSession implements AttachSession {
   }
 
   deregister(requestId: number, leases: readonly LeaseName[]): void {
+    this.calls.push(`deregister ${leases.map((lease) => lease.registrationId).join(" ")}`);
     this.deregistered.push(...leases);
     if (this.answersGoodbye) this.listener.deregistered(requestId);
   }
