@@ -33,8 +33,8 @@ export function newestOf(former: Endpoint | undefined, endpoint: Endpoint): Endp
 }
 
 /** Whether `a` is an older process of the same id than `b`, as replicas order them; false when nobody said. */
-export function isOlderProcess(a: Endpoint, b: Endpoint): boolean {
-  if (a.registrationId === b.registrationId) return false;
+export function isOlderProcess(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
+  if (a === undefined || b === undefined || a.registrationId === b.registrationId) return false;
   const [first, second] = [a.firstRegistered ?? 0, b.firstRegistered ?? 0];
   if (first === 0 || second === 0) return false;
   return first === second ? a.registrationId < b.registrationId : first < second;

@@ -120,6 +120,27 @@ test("a removal of another process leaves an endpoint alone that this server doe
   expect(ids(set)).toEqual(["a", "b"]);
 });
 
+test.each([
+  { name: "settled", settled: true, left: [] },
+  { name: "unsettled", settled: false, left: ["a"] },
+])(
+  "a $name server that is behind ends the process that it lists, not the newer one",
+  ({ settled, left }) => {
+    const former = endpoint("a", { since: 1 });
+    const newer = endpoint("a", { process: "a-2", since: 2, weight: 1 });
+    const set = setWith(former);
+    set.apply(delta(1, [newer], { upserts: [newer] }), EPOCH);
+    const behind = EPOCH + 1;
+    set.apply({ ...snapshot([former], { version: 5 }), settled }, behind);
+    expect(set.endpoints()).toEqual([newer]);
+    set.apply({ ...delta(5, [], { removals: [removal("a")] }), settled }, behind);
+    expect(ids(set)).toEqual(left);
+    // It hears of the newer one, too.
+    set.apply({ ...delta(6, [newer], { upserts: [newer] }), settled }, behind);
+    expect(set.endpoints()).toEqual([newer]);
+  },
+);
+
 test("a snapshot in chunks that is asked for after mismatches is no mismatch at its first chunk", () => {
   const set = setWith(A);
   const wrong = digestOf([C]);

@@ -16,6 +16,7 @@ import {
 } from "./apply-effects.ts";
 import type { ApplyResult } from "./apply-result.ts";
 import { Fences } from "./fences.ts";
+import { type Collected, SnapshotChunks } from "./snapshot-chunks.ts";
 import type { EndpointsUpdate, ResumeToken } from "./update.ts";
 import { whyUnusable } from "./usable-endpoint.ts";
 
@@ -26,22 +27,12 @@ export const MAX_ENDPOINTS = 100_000;
 const MISMATCHES_UNTIL_ALARM = 2;
 
 interface Slot {
-  /** As the server lists it; after a rejected update, `content` may be another process. */
-  readonly registrationId: RegistrationId;
-  readonly hash: bigint;
+  /** As the server lists it, also when it was rejected, fenced or held; `undefined` when it does not. */
+  listed: Endpoint | undefined;
   /** What is routed to; `undefined` when the first content was unusable or fenced. */
-  content: Endpoint | undefined;
-  /** False when an unsettled server does not list it and absence proves nothing. */
-  isListed: boolean;
-  /** What an unsettled server lists although it is older than `content`: a settled answer decides. */
-  older: Endpoint | undefined;
-}
-
-interface Collecting {
-  readonly version: number;
-  nextChunk: number;
-  readonly upserts: Endpoint[];
-  readonly removals: Removal[];
+  readonly content: Endpoint | undefined;
+  /** What an unsettled server does not list, or lists an older process of, stays: a settled answer decides. */
+  isHeld: boolean;
 }
 
 /**
@@ -56,7 +47,7 @@ export class EndpointSet {
   readonly #fences: Fences;
   #digest: Digest = EMPTY_DIGEST;
   #cursor: { readonly epoch: number; readonly version: number } | undefined;
-  #collecting: Collecting | undefined;
+  readonly #chunks = new SnapshotChunks(MAX_ENDPOINTS);
   #mismatchCount = 0;
   #heldCount = 0;
   #endpoints: readonly Endpoint[] | undefined;
@@ -93,7 +84,7 @@ export class EndpointSet {
   /** Forgets the position, not the endpoints: the next answer is a snapshot. */
   forgetPosition(): void {
     this.#cursor = undefined;
-    this.#collecting = undefined;
+    this.#chunks.forget();
     // What comes now is judged anew: a snapshot of several chunks must not be asked for again at its first.
     this.#mismatchCount = 0;
   }
@@ -112,7 +103,7 @@ export class EndpointSet {
   /** @param epoch of the server that sent the update: versions compare within one epoch. */
   apply(update: EndpointsUpdate, epoch: number): ApplyResult {
     const effects = newEffects();
-    if (update.kind !== "snapshot") this.#collecting = undefined;
+    if (update.kind !== "snapshot") this.#chunks.forget();
     switch (update.kind) {
       case "pending":
         return this.#result("kept", effects);
@@ -126,10 +117,10 @@ export class EndpointSet {
         this.#merge(update, update.settled, effects);
         break;
       case "snapshot": {
-        const collected = this.#collect(update);
+        const collected = this.#chunks.add(update);
         if (collected === undefined) return this.#result("out-of-step", effects);
         if (!update.isLastChunk) return this.#result("collected", effects);
-        this.#collecting = undefined;
+        this.#chunks.forget();
         this.#replace(collected, update.settled, effects);
         break;
       }
@@ -145,25 +136,7 @@ export class EndpointSet {
     return this.#result("applied", effects);
   }
 
-  #collect(update: EndpointsUpdate): Collecting | undefined {
-    if (update.chunk === 0) {
-      this.#collecting = { version: update.version, nextChunk: 0, upserts: [], removals: [] };
-    }
-    const collecting = this.#collecting;
-    if (collecting?.version !== update.version || collecting.nextChunk !== update.chunk) {
-      return undefined;
-    }
-    if (collecting.upserts.length + update.upserts.length > MAX_ENDPOINTS) {
-      this.#collecting = undefined;
-      return undefined;
-    }
-    collecting.nextChunk++;
-    for (const upsert of update.upserts) collecting.upserts.push(upsert);
-    for (const removal of update.removals) collecting.removals.push(removal);
-    return collecting;
-  }
-
-  #replace(collected: Collecting, settled: boolean, effects: Effects): void {
+  #replace(collected: Collected, settled: boolean, effects: Effects): void {
     this.#unlistExcept(new Set(collected.upserts.map(({ id }) => id)));
     this.#merge(collected, settled, effects);
   }
@@ -189,20 +162,17 @@ export class EndpointSet {
 
   #upsert(endpoint: Endpoint, settled: boolean, effects: Effects): void {
     const former = this.#slots.get(endpoint.id);
-    if (former?.isListed === true) this.#digest = digestRemove(this.#digest, former.hash);
-    if (former?.isListed === false || former?.older !== undefined) this.#heldCount--;
-    const isOlder = !settled && former?.content && isOlderProcess(endpoint, former.content);
-    const content = isOlder ? former.content : this.#contentOf(endpoint, former?.content, effects);
-    const { registrationId, hash } = endpoint;
-    const older = isOlder ? endpoint : undefined;
-    if (older !== undefined) this.#heldCount++;
-    this.#slots.set(endpoint.id, { registrationId, hash, content, isListed: true, older });
-    this.#digest = digestAdd(this.#digest, hash);
+    if (former !== undefined) this.#uncount(former);
+    const isHeld = !settled && isOlderProcess(endpoint, former?.content);
+    const content = isHeld ? former?.content : this.#contentOf(endpoint, former?.content, effects);
+    this.#slots.set(endpoint.id, { listed: endpoint, content, isHeld });
+    if (isHeld) this.#heldCount++;
+    this.#digest = digestAdd(this.#digest, endpoint.hash);
     // Also when it was rejected, fenced or held: the server waits for a word about each one that drains.
     if (content !== endpoint) this.#fences.saw(endpoint);
     noteDraining(content?.state === "draining" ? content : endpoint, effects);
     if (content === former?.content) return;
-    if (former?.content && isOlderProcess(former.content, endpoint)) this.#fence(former.content);
+    if (isOlderProcess(former?.content, endpoint)) this.#fence(former?.content);
     effects.changed = true;
     const wasDraining = former?.content?.state === "draining";
     effects.urgent ||= content === undefined || (content.state === "draining" && !wasDraining);
@@ -244,14 +214,18 @@ export class EndpointSet {
     const slot = this.#slots.get(removal.id);
     this.#fences.removed(removal, slot?.content);
     if (slot === undefined) return;
-    // One that this server did not list may be a newer process than the one that left.
-    if (!slot.isListed && slot.content?.registrationId !== removal.registrationId) return;
-    if (slot.older !== undefined && slot.content?.registrationId !== removal.registrationId) {
-      this.#unlist(removal.id, slot);
-      return;
+    const { listed, content } = slot;
+    if (content?.registrationId !== removal.registrationId) {
+      // One that this server did not list may be a newer process than the one that left.
+      if (listed === undefined) return;
+      // Or it is behind, and lists an older one: that this one left says nothing of the newer.
+      if (isOlderProcess(listed, content)) {
+        this.#unlist(removal.id, slot);
+        return;
+      }
+      // The id is gone, also when this agent never heard of the process that held it last: so is the one before.
+      this.#fence(content);
     }
-    // The id is gone, also when this agent never heard of the process that held it last: so is the one before.
-    if (slot.content?.registrationId !== removal.registrationId) this.#fence(slot.content);
     this.#delete(removal.id, slot);
     effects.changed = true;
     effects.urgent = true;
@@ -259,29 +233,36 @@ export class EndpointSet {
 
   #delete(id: InstanceId, slot: Slot): void {
     this.#slots.delete(id);
-    if (slot.isListed) this.#digest = digestRemove(this.#digest, slot.hash);
-    if (!slot.isListed || slot.older !== undefined) this.#heldCount--;
+    this.#uncount(slot);
   }
 
-  #unlistExcept(listed: ReadonlySet<InstanceId>): void {
+  #uncount({ listed, isHeld }: Slot): void {
+    if (listed !== undefined) this.#digest = digestRemove(this.#digest, listed.hash);
+    if (isHeld) this.#heldCount--;
+  }
+
+  #unlistExcept(kept: ReadonlySet<InstanceId>): void {
     for (const [id, slot] of this.#slots) {
-      if (slot.isListed && !listed.has(id)) this.#unlist(id, slot);
+      if (slot.listed !== undefined && !kept.has(id)) this.#unlist(id, slot);
     }
   }
 
   #unlist(id: InstanceId, slot: Slot): void {
-    this.#digest = digestRemove(this.#digest, slot.hash);
-    if (slot.content === undefined) this.#slots.delete(id);
-    else if (slot.older === undefined) this.#heldCount++;
-    slot.older = undefined;
-    slot.isListed = false;
+    this.#uncount(slot);
+    if (slot.content === undefined) {
+      this.#slots.delete(id);
+      return;
+    }
+    slot.listed = undefined;
+    slot.isHeld = true;
+    this.#heldCount++;
   }
 
   #dropHeld(effects: Effects): void {
     if (this.#heldCount === 0) return;
     for (const [id, slot] of this.#slots) {
-      if (!slot.isListed) this.#delete(id, slot);
-      else if (slot.older !== undefined) this.#upsert(slot.older, true, effects);
+      if (slot.listed === undefined) this.#delete(id, slot);
+      else if (slot.isHeld) this.#upsert(slot.listed, true, effects);
     }
     effects.changed = true;
     effects.urgent = true;
