@@ -18,7 +18,7 @@ const CONFLICT_TIMEOUT_MS = 10_000;
 /** Between two claims on one id: the later one wins, by clocks that are less apart than this. */
 const BETWEEN_CLAIMS_MS = 100;
 
-/** NATS finds a dead route by its own pings; its default takes minutes. */
+/** NATS finds an idle dead route by its own pings; its default takes minutes. */
 const NATS_PINGS = 'ping_interval: "2s"\nping_max: 2';
 
 /** What sends nothing to whom, by number of the machine. */
