@@ -163,11 +163,18 @@ export class RegistryReplica implements RegistryService {
   }
 
   async deregister(lease: LeaseKey): Promise<string> {
-    return this.#end(lease, "deregistered");
+    const known = this.registry.find(lease);
+    await this.deregisterAll([lease]);
+    const record = known ?? findRecord(this.registry, lease, this.#owners.isSynced);
+    return record.instance.registrationId;
   }
 
   async evict(lease: LeaseKey): Promise<string> {
-    return this.#end(lease, "evicted");
+    const record = findRecord(this.registry, lease, this.#owners.isSynced);
+    const written = this.#remove(record, "evicted");
+    this.publish();
+    await written;
+    return record.instance.registrationId;
   }
 
   async deregisterAll(
@@ -177,8 +184,9 @@ export class RegistryReplica implements RegistryService {
     const results = leases.map((lease) => {
       const record = this.registry.find(lease);
       if (record === undefined) {
+        // That another process holds the id says nothing: this one may be newer, where we do not hear of it.
         const outcome = this.registry.whyMissing(lease);
-        if (outcome === "not-found") written.push(this.#endUnknown(lease));
+        written.push(this.#endUnknown(lease));
         return outcome;
       }
       written.push(this.#remove(record, "deregistered"));
@@ -234,14 +242,6 @@ export class RegistryReplica implements RegistryService {
   startDraining(retryAfterMs: number): void {
     this.#isDraining = true;
     this.sessions.drain(retryAfterMs);
-  }
-
-  async #end(lease: LeaseKey, reason: "deregistered" | "evicted"): Promise<string> {
-    const record = findRecord(this.registry, lease, this.#owners.isSynced);
-    const written = this.#remove(record, reason);
-    this.publish();
-    await written;
-    return record.instance.registrationId;
   }
 
   /** Gone at once for everybody; the promise says when that is on disk. */

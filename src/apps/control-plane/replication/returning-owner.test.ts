@@ -3,6 +3,7 @@ import { aLease } from "../../../../test/support/builders.ts";
 import { anInput } from "../../../../test/support/control-plane.ts";
 import { FakeCluster } from "../../../../test/support/fake-cluster.ts";
 import { adopt } from "../../../core/registry/adoption.ts";
+import type { LeaseKey } from "../../../core/registry/registry.ts";
 import type { ControlPlane } from "../start.ts";
 
 /** A client whose session stays at `one`, which the others do not hear. */
@@ -137,15 +138,32 @@ test("what a new life remembers of an earlier attachment only belongs to nobody"
   expect(views(again, two)).toEqual(new Set(["gone"]));
 });
 
-test("who is told goodbye of a registration that it never heard of ends it everywhere", async () => {
-  const cluster = new FakeCluster();
-  const [one, two] = [cluster.replica("one"), cluster.replica("two")];
-  await cluster.pass(3_000);
-  cluster.network.partition(["one"], ["two"]);
-  one.replica.register(anInput({ id: "a", registrationId: "ra" as never }));
-  const lease = { ...aLease("a"), registrationId: "ra" as never };
-  expect(await two.replica.deregisterAll([lease])).toEqual(["not-found"]);
-  cluster.network.calm();
-  await cluster.pass(5_000);
-  expect(views(one, two)).toEqual(new Set(["gone"]));
-});
+type Goodbye = (to: ControlPlane, lease: LeaseKey) => Promise<unknown>;
+
+const GOODBYES: readonly [string, Goodbye][] = [
+  ["in a session", ({ replica }, lease) => replica.deregisterAll([lease])],
+  ["in a call", ({ replica }, lease) => replica.deregister(lease).catch((error) => error.reason)],
+];
+
+test.each(GOODBYES)(
+  "who is told goodbye %s of a registration that it never heard of ends it everywhere",
+  async (_, goodbye) => {
+    const cluster = new FakeCluster();
+    const [one, two] = [cluster.replica("one"), cluster.replica("two")];
+    await cluster.pass(3_000);
+    // One id is free there, and the other one's former process holds it.
+    two.replica.register(anInput({ id: "b", registrationId: "rb1" as never }));
+    await cluster.pass(100);
+    cluster.network.partition(["one"], ["two"]);
+    one.replica.register(anInput({ id: "a", registrationId: "ra" as never }));
+    one.replica.register(anInput({ id: "b", registrationId: "rb2" as never }));
+    await goodbye(two, { ...aLease("a"), registrationId: "ra" as never });
+    await goodbye(two, { ...aLease("b"), registrationId: "rb2" as never });
+    cluster.network.calm();
+    await cluster.pass(5_000);
+    expect(views(one, two)).toEqual(new Set(["gone"]));
+    for (const { replica } of [one, two]) {
+      expect(replica.registry.find(aLease("b"))?.instance.registrationId).not.toBe("rb2");
+    }
+  },
+);
