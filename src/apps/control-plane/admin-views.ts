@@ -1,4 +1,5 @@
 import { DEFAULT_REGISTRY_LIMITS } from "../../core/registry/admission.ts";
+import type { ExpiryReason } from "../../core/registry/expiry.ts";
 import { MAX_FENCES } from "../../core/registry/fences.ts";
 import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -30,6 +31,7 @@ interface AdminParts {
   readonly hub: DiscoveryHub;
   readonly watches: WatchSessions;
   readonly guard: SelfPreservation;
+  readonly reaper: { readonly expired: { readonly counts: ReadonlyMap<ExpiryReason, number> } };
   readonly startedAtMs: number;
   /** What does not work, in words. */
   readonly degraded: () => readonly string[];
@@ -38,6 +40,12 @@ interface AdminParts {
   readonly policies: { readonly store: PolicyStoreState };
   /** Alone when left out. */
   readonly cluster?: ClusterView | undefined;
+}
+
+/** What happened since this replica started: for figures. */
+export interface ServerCounts {
+  readonly expired: ReadonlyMap<string, number>;
+  readonly slowWatchers: number;
 }
 
 /** What operators see of the running server. */
@@ -124,6 +132,11 @@ export class AdminViews implements AdminService {
       process: host.process(),
       policyStore: policies.store,
     };
+  }
+
+  counts(): ServerCounts {
+    const { reaper, hub } = this.#parts;
+    return { expired: reaper.expired.counts, slowWatchers: hub.slowCount };
   }
 
   cluster(): ClusterStatus | undefined {

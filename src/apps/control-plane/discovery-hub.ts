@@ -30,6 +30,8 @@ export class DiscoveryHub {
   readonly watchers = new Set<Watcher>();
   version = 0;
   isSettled = false;
+  /** How many watchers were cut because they acknowledged nothing. */
+  slowCount = 0;
   #isComplete = true;
   readonly #clock: Clock;
   readonly #encoder: UpdateEncoder;
@@ -167,6 +169,7 @@ export class DiscoveryHub {
     for (const watcher of this.watchers) {
       const { unackedCount, progressAtMs } = watcher;
       if (unackedCount === 0 || nowMs - progressAtMs < MAX_SILENT_ACK_MS) continue;
+      this.slowCount++;
       watcher.sink.end(
         new MeshError(
           "SLOW_WATCHER",

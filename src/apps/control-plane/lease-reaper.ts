@@ -1,6 +1,8 @@
+import { Tally } from "../../core/model/tally.ts";
 import {
   type Doubt,
   EXPIRY_INTERVAL_MS,
+  type ExpiryReason,
   expireDue,
   type RoundTime,
   rearmAll,
@@ -22,6 +24,8 @@ const SURE_AFTER_MS = 5_000;
  * gone, silence ends nobody.
  */
 export class LeaseReaper {
+  /** How many registrations it ended, by why. */
+  readonly expired = new Tally<ExpiryReason>(["silent", "refused"]);
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #replica: RegistryReplica;
@@ -74,7 +78,10 @@ export class LeaseReaper {
       this.#log.warn({ pausedMs }, "this process stood still; every lease runs anew");
       rearmAll(registry, time.nowMs);
     } else {
-      const expired = expireDue(registry, this.#guard, time, this.#doubt(time.nowMs));
+      const { silent, refused } = expireDue(registry, this.#guard, time, this.#doubt(time.nowMs));
+      this.expired.add("silent", silent);
+      this.expired.add("refused", refused);
+      const expired = silent + refused;
       if (expired > 0) this.#log.info({ expired }, "leases ran out");
     }
     this.#last = time;

@@ -1,6 +1,7 @@
 import { MetricsText, type Sample } from "../../core/model/metrics-text.ts";
 import { ACK_BOUNDS_MS } from "./ack-times.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
+import { countMetrics } from "./count-metrics.ts";
 import type { ControlPlane } from "./start.ts";
 
 /** The server's figures for Prometheus. */
@@ -34,6 +35,7 @@ export function serverMetrics({ replica, admin, watches }: ControlPlane): string
   text.counter("weir_self_preservation_total", "How often a scope froze.", one(status.freezeCount));
   text.counter("weir_discovery_version", "The newest version of this epoch.", one(status.version));
   text.gauge("weir_degraded", "How many things do not work.", one(status.degraded.length));
+  countMetrics(text, admin.counts());
   resources(text, admin.resources());
   const cluster = admin.cluster();
   if (cluster !== undefined) clusterMetrics(text, cluster);

@@ -115,7 +115,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const isSynced = (): boolean => cluster?.isSynced ?? true;
   const cancelSettle = settleWhen({ hub, clock, log }, settlesAtMs - startedAtMs, isSynced);
   const admin = new AdminViews({
-    ...{ clock, replica, hub, watches, guard, startedAtMs, policies, cluster: cluster?.view },
+    ...{ clock, replica, hub, watches, guard, reaper, startedAtMs, policies },
+    cluster: cluster?.view,
     host: options.host,
     isDraining: () => isDraining,
     softwareVersion: options.softwareVersion,

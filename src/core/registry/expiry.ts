@@ -15,6 +15,12 @@ export interface Doubt {
   readonly isAttached: (sessionId: string) => boolean;
 }
 
+/** Why a registration ends by itself: nobody renewed it, or nobody owns it and nothing listens there. */
+export type ExpiryReason = "silent" | "refused";
+
+/** How many ended in a round, by why. */
+export type Expired = Readonly<Record<ExpiryReason, number>>;
+
 /** When a round ran, on both clocks. */
 export interface RoundTime {
   readonly nowMs: number;
@@ -47,28 +53,28 @@ export function expireDue(
   guard: SelfPreservation,
   time: RoundTime,
   doubt?: Doubt,
-): number {
+): Expired {
   const due = registry.leases.takeDue(time.nowMs);
   const condemned = registry.unowned.condemned();
   if (due.length + condemned.length === 0) {
     if (guard.frozenScopes().length > 0) review(registry, guard, [], time.nowMs);
-    return 0;
+    return { silent: 0, refused: 0 };
   }
   review(registry, guard, due, time.nowMs);
-  let expired = 0;
-  const end = (record: InstanceRecord): void => {
-    if (expireOne(registry, guard, record, time)) expired++;
+  const expired = { silent: 0, refused: 0 };
+  const end = (record: InstanceRecord, reason: ExpiryReason): void => {
+    if (expireOne(registry, guard, record, time)) expired[reason]++;
   };
   const look =
     doubt === undefined
-      ? end
+      ? (record: InstanceRecord): void => end(record, "silent")
       : (record: InstanceRecord): void => keepInDoubt(registry, record, doubt, time.nowMs);
   for (const group of due) {
     group.members().forEach(look);
     // Kept members are looked at again in the next round; a beat makes them well at once.
     if (group.size > 0) registry.leases.add(group);
   }
-  condemned.forEach(end);
+  for (const record of condemned) end(record, "refused");
   return expired;
 }
 
