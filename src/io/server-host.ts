@@ -2,6 +2,7 @@ import { accessSync, constants, readdirSync, readFileSync, statfsSync } from "no
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type {
+  FinishedCallCount,
   ListenerState,
   ProcessState,
   ServerHost,
@@ -16,14 +17,21 @@ const LAG_WINDOW_MS = 10_000;
 
 const NO_DIRECTORY: StateDirectoryState = { path: "", freeBytes: 0, totalBytes: 0, problem: "" };
 
+/** What a server's ports know, and its operators ask. */
+export interface PortFacts {
+  readonly finishedCalls?: () => readonly FinishedCallCount[];
+}
+
 /** This process and its machine, until `stop`. */
 export class NodeServerHost implements ServerHost {
   readonly #stateDir: string | undefined;
   readonly #lag = new LagMeter();
   readonly #listeners: ListenerState[] = [];
+  readonly #ports: PortFacts;
 
-  constructor(stateDir: string | undefined) {
+  constructor(stateDir: string | undefined, ports: PortFacts = {}) {
     this.#stateDir = stateDir;
+    this.#ports = ports;
   }
 
   listens(listener: ListenerState): void {
@@ -47,6 +55,10 @@ export class NodeServerHost implements ServerHost {
       openFiles: countOpenFiles(),
       openFilesLimit: openFilesLimit(),
     };
+  }
+
+  finishedCalls(): readonly FinishedCallCount[] {
+    return this.#ports.finishedCalls?.() ?? [];
   }
 
   stop(): void {

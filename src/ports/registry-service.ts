@@ -57,6 +57,8 @@ export interface RegistryService {
   readonly replicaId: string;
   /** @throws MeshError */
   register(input: RegisterInput): InstanceRecord;
+  /** Counts a registration that was not let in, alone or in a batch: for its fields, its sender, or by `register`. */
+  refused(error: unknown): void;
   /** At once when this replica keeps all of them. @throws MeshError NOT_SYNCED */
   renew(leases: readonly LeaseKey[]): LeaseResult[] | Promise<LeaseResult[]>;
   /** Journaled before it resolves. @returns whose registration was removed. @throws MeshError */

@@ -3,6 +3,17 @@ export interface ServerHost {
   listeners(): readonly ListenerState[];
   stateDirectory(): StateDirectoryState;
   process(): ProcessState;
+  /** Of the gRPC port, since the start. */
+  finishedCalls(): readonly FinishedCallCount[];
+}
+
+/** How often calls of one method ended with one status. */
+export interface FinishedCallCount {
+  /** `weir.v1.RegistryService/Register` */
+  readonly method: string;
+  /** `OK`, `INVALID_ARGUMENT`... */
+  readonly code: string;
+  readonly count: number;
 }
 
 /** A port that a server answers on. */

@@ -143,6 +143,7 @@ test("a state directory that is gone", async () => {
 test("a machine that runs out of everything, with a wrong clock", async () => {
   const host: ServerHost = {
     listeners: () => [],
+    finishedCalls: () => [],
     stateDirectory: () => ({ path: "/state", freeBytes: 1e6, totalBytes: 1e11, problem: "" }),
     process: () => ({
       eventLoopLagMs: 700,

@@ -68,6 +68,8 @@ describe("the gRPC port", () => {
     expect(JSON.stringify([wrong.details, wrong.metadata])).not.toContain(WRONG);
     expect(fromServiceError(wrong).code).toBe("UNAUTHENTICATED");
     expect(server.principals).toEqual([]);
+    const method = "weir.v1.RegistryService/ListServices";
+    expect(server.finished.list()).toEqual([{ method, code: "UNAUTHENTICATED", count: 2 }]);
   });
 
   test.each([

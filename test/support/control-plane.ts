@@ -21,6 +21,7 @@ export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 /** A machine of which nothing is known. */
 export const quietHost: ServerHost = {
   listeners: () => [],
+  finishedCalls: () => [],
   stateDirectory: () => ({ path: "", freeBytes: 0, totalBytes: 0, problem: "" }),
   process: () => ({
     eventLoopLagMs: 0,

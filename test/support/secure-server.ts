@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
+import { FinishedCalls } from "../../src/io/grpc/finished-calls.ts";
 import { HealthRegistry } from "../../src/io/grpc/health.ts";
 import { type RunningGrpcServer, startGrpcServer } from "../../src/io/grpc/server.ts";
 import { weirServices } from "../../src/io/grpc/weir-services.ts";
@@ -16,6 +17,8 @@ import { FakeClock } from "./fake-clock.ts";
 /** A control plane's gRPC port as it is secured in earnest. */
 export interface SecureServer extends RunningGrpcServer {
   readonly security: OpenListenerSecurity;
+  /** How calls ended. */
+  readonly finished: FinishedCalls;
   /** Of every call that was allowed, in order. */
   readonly principals: readonly Principal[];
 }
@@ -40,12 +43,13 @@ export async function aSecureServer(
     },
     health: new HealthRegistry(),
   });
-  const server = await startGrpcServer("127.0.0.1:0", services, security);
+  const finished = new FinishedCalls();
+  const server = await startGrpcServer("127.0.0.1:0", services, security, finished);
   onTestFinished(async () => {
     security.stop();
     await server.stop();
   });
-  return { ...server, security, principals };
+  return { ...server, security, finished, principals };
 }
 
 /** @returns the path of a file that holds one token a line. */

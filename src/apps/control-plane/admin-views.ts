@@ -16,7 +16,7 @@ import type {
   ServerStatus,
   Usage,
 } from "../../ports/registry-service.ts";
-import type { ServerHost } from "../../ports/server-host.ts";
+import type { FinishedCallCount, ServerHost } from "../../ports/server-host.ts";
 import { MAX_SESSIONS } from "./attach-sessions.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
 import { pageOf } from "./page.ts";
@@ -45,7 +45,10 @@ interface AdminParts {
 /** What happened since this replica started: for figures. */
 export interface ServerCounts {
   readonly expired: ReadonlyMap<string, number>;
+  /** Registrations that were not let in, by code. */
+  readonly refused: ReadonlyMap<string, number>;
   readonly slowWatchers: number;
+  readonly finishedCalls: readonly FinishedCallCount[];
 }
 
 /** What operators see of the running server. */
@@ -135,8 +138,13 @@ export class AdminViews implements AdminService {
   }
 
   counts(): ServerCounts {
-    const { reaper, hub } = this.#parts;
-    return { expired: reaper.expired.counts, slowWatchers: hub.slowCount };
+    const { reaper, replica, hub, host } = this.#parts;
+    return {
+      expired: reaper.expired.counts,
+      refused: replica.refusals.counts,
+      slowWatchers: hub.slowCount,
+      finishedCalls: host.finishedCalls(),
+    };
   }
 
   cluster(): ClusterStatus | undefined {

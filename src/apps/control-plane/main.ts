@@ -1,6 +1,7 @@
 import { type ClusterBus, openClusterBus } from "../../io/cluster-bus.ts";
 import { openRegistryStore } from "../../io/file/registry-store.ts";
 import { allowAll } from "../../io/grpc/authorize.ts";
+import { FinishedCalls } from "../../io/grpc/finished-calls.ts";
 import { HealthRegistry } from "../../io/grpc/health.ts";
 import { startGrpcServer } from "../../io/grpc/server.ts";
 import { weirServices } from "../../io/grpc/weir-services.ts";
@@ -85,7 +86,8 @@ function startPlane(
 ) {
   const { stateDir, replicaId, settleAfter, advertise } = config;
   const store = stateDir === undefined ? noRegistryStore : openRegistryStore(stateDir);
-  const host = new NodeServerHost(stateDir);
+  const calls = new FinishedCalls();
+  const host = new NodeServerHost(stateDir, { finishedCalls: () => calls.list() });
   const cluster = clusterOf(config, log);
   const policies = { stateDir, clock: systemClock, log };
   const address = advertise ?? "";
@@ -113,7 +115,7 @@ function startPlane(
     await cluster?.bus.close();
     host.stop();
   };
-  return { plane, host, stop };
+  return { plane, host, calls, stop };
 }
 
 /** gRPC's health is what `/readyz` says. @returns how to stop */
@@ -133,7 +135,7 @@ async function startServer(
   security: OpenListenerSecurity,
 ): Promise<RunningServer> {
   const fence = Promise.withResolvers<string>();
-  const { plane, host, stop } = startPlane(config, softwareVersion, log, fence.resolve);
+  const { plane, host, calls, stop } = startPlane(config, softwareVersion, log, fence.resolve);
   const health = new HealthRegistry();
   let isDraining = false;
   const pages = adminPages(plane, () => isDraining);
@@ -148,7 +150,7 @@ async function startServer(
       health,
     });
     const admin = await startAdmin(config.admin, pages, { security });
-    const grpc = await startGrpcServer(config.listen, services, security).catch(
+    const grpc = await startGrpcServer(config.listen, services, security, calls).catch(
       async (error: unknown) => {
         await admin.stop();
         throw error;

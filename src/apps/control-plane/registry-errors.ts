@@ -1,5 +1,15 @@
-import { MeshError } from "../../core/model/mesh-error.ts";
+import { MeshError, type MeshErrorCode } from "../../core/model/mesh-error.ts";
 import type { RegisterResult } from "../../core/registry/admission.ts";
+
+/** Why a registration may not be let in: by what it says, by who says it, or as below. */
+export const REFUSALS: readonly MeshErrorCode[] = [
+  "INVALID_ARGUMENT",
+  "PERMISSION_DENIED",
+  "SUPERSEDED",
+  "LEASE_NOT_FOUND",
+  "LIMIT_REACHED",
+  "DRAINING",
+];
 
 /** To everybody who comes while this replica goes. */
 export function drainingError(): MeshError {

@@ -1,8 +1,9 @@
 import type { ServiceView } from "../../core/discovery/service-view.ts";
 import type { RemovalReason } from "../../core/model/endpoint.ts";
 import { formatAddress, type Health, type Metadata } from "../../core/model/instance.ts";
-import { MeshError } from "../../core/model/mesh-error.ts";
+import { MeshError, type MeshErrorCode } from "../../core/model/mesh-error.ts";
 import { serviceKey } from "../../core/model/names.ts";
+import { Tally } from "../../core/model/tally.ts";
 import type { RegisterInput } from "../../core/registry/admission.ts";
 import { adopt } from "../../core/registry/adoption.ts";
 import type { Fence } from "../../core/registry/fences.ts";
@@ -32,8 +33,9 @@ import { findRecord } from "./find-record.ts";
 import { instancesOf, servicesOf, unknownService } from "./listing.ts";
 import { OperatorDrains } from "./operator-drains.ts";
 import { NO_OWNERS, type Owners } from "./owners.ts";
-import { drainingError, refusalError } from "./registry-errors.ts";
+import { drainingError, REFUSALS, refusalError } from "./registry-errors.ts";
 import { Renewals } from "./renewals.ts";
+import { ALONE, type ReplicationVoice } from "./replication-voice.ts";
 import type { StreamTurnover } from "./stream-turnover.ts";
 
 export interface ReplicaOptions {
@@ -45,17 +47,6 @@ export interface ReplicaOptions {
   readonly turnover: StreamTurnover;
 }
 
-/** Tells other replicas what this one wrote and ended. */
-export interface ReplicationVoice {
-  written(record: InstanceRecord): void;
-  ended(fence: Fence): void;
-  handedOver(record: InstanceRecord, formerGeneration: number): void;
-  publish(): void;
-}
-
-/** Nobody else is there to be told. */
-const ALONE: ReplicationVoice = { written() {}, ended() {}, handedOver() {}, publish() {} };
-
 /** The registry of this replica with what surrounds it: sessions, journal, watchers. */
 export class RegistryReplica implements RegistryService {
   readonly replicaId: string;
@@ -63,6 +54,8 @@ export class RegistryReplica implements RegistryService {
   readonly sessions: AttachSessions;
   readonly renewals: Renewals;
   readonly operatorDrains: OperatorDrains;
+  /** Registrations that were not let in, by why. */
+  readonly refusals = new Tally<MeshErrorCode>(REFUSALS);
   readonly #clock: Clock;
   readonly #time: BatchTime;
   readonly #log: Log;
@@ -132,6 +125,10 @@ export class RegistryReplica implements RegistryService {
     const result = this.registry.register(input, groupFor, this.#time);
     if (result.kind === "registered") return result.record;
     throw refusalError(result);
+  }
+
+  refused(error: unknown): void {
+    if (error instanceof MeshError) this.refusals.add(error.code);
   }
 
   newGroup(leaseMs: number, sessionId: string): RecordLeases {

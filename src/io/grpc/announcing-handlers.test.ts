@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { RegistryServiceService } from "../../gen/weir/v1/registry.ts";
 import { announcing } from "./announcing-handlers.ts";
 import { EnteringConnections } from "./entering-connections.ts";
+import { FinishedCalls } from "./finished-calls.ts";
 
 class FakeCall extends EventEmitter {
   readonly #peer: string;
@@ -37,7 +38,7 @@ function serve(method: "attach" | "register", call: FakeCall): void {
     attach: (each: FakeCall) => void each.on("data", (text: string) => served.push(text)),
     register: () => void served.push("register"),
   };
-  const service = announcing(RegistryServiceService, handlers, entering);
+  const service = announcing(RegistryServiceService, handlers, entering, new FinishedCalls());
   (service[method] as unknown as (each: FakeCall) => void)(call);
 }
 

@@ -155,6 +155,7 @@ class AttachStream implements AttachSink, StreamListener<ReadAttachRequest> {
         return session.register(input);
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
+        this.#service.refused(error);
         const { code, message } = error;
         return { code: grpcCode(code), reason: code, message };
       }

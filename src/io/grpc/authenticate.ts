@@ -3,6 +3,7 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { BearerTokens } from "../../ports/bearer-tokens.ts";
 import type { ListenerSecurity } from "../../ports/listener-security.ts";
+import type { FinishedCalls } from "./finished-calls.ts";
 import { toServiceError } from "./status.ts";
 
 /** Probes come from orchestrators that hold no token, and learn only whether this server serves. */
@@ -22,11 +23,14 @@ export function principalName(metadata: Metadata): string {
 
 /**
  * Names callers by their token or certificate, and refuses those without a token that is accepted:
- * by the headers, before a message is read.
+ * by the headers, before a message is read. No handler hears of who is refused: it is counted here.
  *
  * @returns nothing where everybody may call: then no call pays for it.
  */
-export function authenticators({ certificates, tokens }: ListenerSecurity): ServerInterceptor[] {
+export function authenticators(
+  { certificates, tokens }: ListenerSecurity,
+  finished: FinishedCalls,
+): ServerInterceptor[] {
   const knowsCertificates = certificates?.current().clientCa !== undefined;
   if (tokens === undefined && !knowsCertificates) return [];
   return [
@@ -38,7 +42,9 @@ export function authenticators({ certificates, tokens }: ListenerSecurity): Serv
               const isOpen = method.path.startsWith(OPEN_PATHS);
               const byToken = tokens === undefined || isOpen ? "" : tokenOwner(metadata, tokens);
               if (byToken instanceof MeshError) {
-                call.sendStatus(toServiceError(byToken));
+                const failure = toServiceError(byToken);
+                finished.of(method.path)(failure.code);
+                call.sendStatus(failure);
                 return;
               }
               const name =

@@ -1,12 +1,14 @@
-import type {
-  handleBidiStreamingCall,
-  handleUnaryCall,
-  ServerDuplexStream,
-  ServerUnaryCall,
+import {
+  status as Code,
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { MeshError } from "../../core/model/mesh-error.ts";
 import type { Principal } from "../../ports/authorizer.ts";
 import { principalName } from "./authenticate.ts";
+import type { CountEnd } from "./finished-calls.ts";
 import { toServiceError } from "./status.ts";
 
 /**
@@ -23,6 +25,12 @@ const warn: UnexpectedError = (error, path) => {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.emitWarning(`${path} failed unexpectedly: ${text}`);
 };
+
+/**
+ * The server gives each handler a third argument, which counts how its calls ended: an interceptor
+ * would cost every call some objects. Who waits no more, because of a deadline too, is CANCELLED.
+ */
+const uncounted: CountEnd = () => undefined;
 
 /** What a handler knows of its caller. */
 export interface CallContext {
@@ -81,15 +89,26 @@ export function unary<Request, Response>(
   handle: (request: Request, context: CallContext) => Response | Promise<Response>,
   unexpected: UnexpectedError = warn,
 ): handleUnaryCall<Request, Response> {
-  return (call, callback) => {
+  return (call, callback, finished: CountEnd = uncounted) => {
     const fail = (error: unknown): void => {
       report(error, call.getPath(), unexpected);
-      callback(toServiceError(error));
+      const failure = toServiceError(error);
+      finished(call.cancelled ? Code.CANCELLED : failure.code);
+      callback(failure);
     };
     try {
       const response = handle(call.request, new Context(call));
-      if (response instanceof Promise) response.then((value) => callback(null, value)).catch(fail);
-      else callback(null, response);
+      if (response instanceof Promise) {
+        response
+          .then((value) => {
+            callback(null, value);
+            finished(call.cancelled ? Code.CANCELLED : Code.OK);
+          })
+          .catch(fail);
+      } else {
+        callback(null, response);
+        finished(Code.OK);
+      }
     } catch (error) {
       fail(error);
     }
@@ -123,8 +142,8 @@ export function duplex<Request, Response>(
   open: (stream: OutgoingStream<Response>, context: CallContext) => StreamListener<Request>,
   unexpected: UnexpectedError = warn,
 ): handleBidiStreamingCall<Request, Response> {
-  return (call) => {
-    const stream = new SafeStream<Request, Response>(call, unexpected);
+  return (call, _respond?: unknown, finished: CountEnd = uncounted) => {
+    const stream = new SafeStream<Request, Response>(call, unexpected, finished);
     stream.guard(() => stream.listen(open(stream, new Context(call))));
   };
 }
@@ -153,18 +172,24 @@ function onEnd(this: CallWithStream): void {
 }
 
 function onClose(this: CallWithStream): void {
-  this[STREAM].close();
+  this[STREAM].broke();
 }
 
 class SafeStream<Request, Response> implements OutgoingStream<Response> {
   readonly #call: ServerDuplexStream<Request, Response>;
   readonly #unexpected: UnexpectedError;
+  readonly #finished: CountEnd;
   #listener: StreamListener<Request> | undefined;
   #isOpen = true;
 
-  constructor(call: ServerDuplexStream<Request, Response>, unexpected: UnexpectedError) {
+  constructor(
+    call: ServerDuplexStream<Request, Response>,
+    unexpected: UnexpectedError,
+    finished: CountEnd,
+  ) {
     this.#call = call;
     this.#unexpected = unexpected;
+    this.#finished = finished;
     (call as unknown as CallWithStream)[STREAM] = this as SafeStream<unknown, unknown>;
     call.on("cancelled", onClose);
     call.on("close", onClose);
@@ -196,14 +221,20 @@ class SafeStream<Request, Response> implements OutgoingStream<Response> {
   end(): void {
     if (!this.#isOpen) return;
     this.#call.end();
-    this.close();
+    this.#close(Code.OK);
   }
 
   fail(error: unknown): void {
     if (!this.#isOpen) return;
     report(error, this.#call.getPath(), this.#unexpected);
-    this.#call.emit("error", toServiceError(error));
-    this.close();
+    const failure = toServiceError(error);
+    this.#call.emit("error", failure);
+    this.#close(failure.code);
+  }
+
+  /** The peer is gone, or waits no more. */
+  broke(): void {
+    if (this.#isOpen) this.#close(Code.CANCELLED);
   }
 
   /** Runs a step of the handler; its failure, now or later, ends the stream and nothing else. */
@@ -222,9 +253,9 @@ class SafeStream<Request, Response> implements OutgoingStream<Response> {
   }
 
   /** Later, so that a listener never hears of the end inside its own call of `end`. */
-  close(): void {
-    if (!this.#isOpen) return;
+  #close(code: Code): void {
     this.#isOpen = false;
+    this.#finished(code);
     queueMicrotask(() => {
       try {
         this.#listener?.closed?.();

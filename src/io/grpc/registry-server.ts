@@ -50,9 +50,14 @@ export function registryHandlers(
     authorize(authorizer, principal, verb, namespace, name);
   return {
     register: unary((request: ReadRegistration, { principal }) => {
-      const input = registrationOf(request, "");
-      allow(principal, "register", input.instance.namespace, input.instance.service);
-      return encodeRegistered(service.register(input));
+      try {
+        const input = registrationOf(request, "");
+        allow(principal, "register", input.instance.namespace, input.instance.service);
+        return encodeRegistered(service.register(input));
+      } catch (error) {
+        service.refused(error);
+        throw error;
+      }
     }),
     renew: unary(({ leases }, { principal }) => {
       limitBatch(leases.length, "leases");

@@ -5,6 +5,7 @@ import type { ListenerSecurity } from "../../ports/listener-security.ts";
 import { announcing } from "./announcing-handlers.ts";
 import { authenticators } from "./authenticate.ts";
 import { EnteringConnections } from "./entering-connections.ts";
+import { FinishedCalls } from "./finished-calls.ts";
 import { listenGated } from "./gated-listener.ts";
 import { serverCredentials } from "./server-credentials.ts";
 
@@ -45,17 +46,20 @@ const SERVER_OPTIONS = {
 
 /**
  * @param security how callers are known; plaintext for everybody without it.
+ * @param finished counts calls by how they ended.
  * @throws MeshError LISTEN_FAILED that says what to do.
  */
 export async function startGrpcServer(
   address: string,
   services: readonly GrpcService[],
   security: ListenerSecurity = {},
+  finished: FinishedCalls = new FinishedCalls(),
 ): Promise<RunningGrpcServer> {
-  const server = new Server({ ...SERVER_OPTIONS, interceptors: authenticators(security) });
+  const interceptors = authenticators(security, finished);
+  const server = new Server({ ...SERVER_OPTIONS, interceptors });
   const entering = new EnteringConnections(() => performance.now());
   for (const { definition, handlers } of services) {
-    server.addService(definition, announcing(definition, handlers, entering));
+    server.addService(definition, announcing(definition, handlers, entering, finished));
   }
   // A connection gate stands before grpc-js: it would take any number of connections at once.
   const injector = server.createConnectionInjector(serverCredentials(security.certificates));
