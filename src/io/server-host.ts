@@ -1,6 +1,7 @@
 import { accessSync, constants, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
+import type { ServerCertificates } from "../ports/certificates.ts";
 import type {
   FinishedCallCount,
   ListenerState,
@@ -20,6 +21,7 @@ const NO_DIRECTORY: StateDirectoryState = { path: "", freeBytes: 0, totalBytes: 
 /** What a server's ports know, and its operators ask. */
 export interface PortFacts {
   readonly finishedCalls?: () => readonly FinishedCallCount[];
+  readonly certificates?: ServerCertificates | undefined;
 }
 
 /** This process and its machine, until `stop`. */
@@ -59,6 +61,10 @@ export class NodeServerHost implements ServerHost {
 
   finishedCalls(): readonly FinishedCallCount[] {
     return this.#ports.finishedCalls?.() ?? [];
+  }
+
+  certificateExpiresAtMs(): number | undefined {
+    return this.#ports.certificates?.current().expiresAtMs;
   }
 
   stop(): void {

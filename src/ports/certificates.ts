@@ -5,6 +5,8 @@ export interface ServerCertificate {
   readonly key: string;
   /** Clients must show a certificate that one of these signed; `undefined` asks them for none. */
   readonly clientCa: string | undefined;
+  /** Of the certificate, not of the chain behind it; milliseconds since 1970. */
+  readonly expiresAtMs: number;
 }
 
 /** A listener's certificate, which is replaced while it runs. */

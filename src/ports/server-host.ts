@@ -5,6 +5,8 @@ export interface ServerHost {
   process(): ProcessState;
   /** Of the gRPC port, since the start. */
   finishedCalls(): readonly FinishedCallCount[];
+  /** When the certificate in use ends, in milliseconds since 1970; `undefined` without TLS. */
+  certificateExpiresAtMs(): number | undefined;
 }
 
 /** How often calls of one method ended with one status. */

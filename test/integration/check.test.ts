@@ -144,6 +144,7 @@ test("a machine that runs out of everything, with a wrong clock", async () => {
   const host: ServerHost = {
     listeners: () => [],
     finishedCalls: () => [],
+    certificateExpiresAtMs: () => undefined,
     stateDirectory: () => ({ path: "/state", freeBytes: 1e6, totalBytes: 1e11, problem: "" }),
     process: () => ({
       eventLoopLagMs: 700,

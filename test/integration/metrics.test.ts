@@ -1,4 +1,8 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { copyFileSync, readFileSync } from "node:fs";
+import { get } from "node:https";
+import { text } from "node:stream/consumers";
 import { Client, type ServiceError, status } from "@grpc/grpc-js";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { serverConfigFrom } from "../../src/apps/control-plane/config.ts";
@@ -15,7 +19,9 @@ import { unary } from "../../src/io/grpc/handler.ts";
 import { startGrpcServer } from "../../src/io/grpc/server.ts";
 import { instanceToWire } from "../../src/io/wire/instance.ts";
 import { anInstance } from "../support/builders.ts";
+import { TestCa } from "../support/certificates.ts";
 import { connectForTest } from "../support/grpc-test-server.ts";
+import { scratchFolder } from "../support/scratch-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** The figures of a real server after real calls. */
@@ -27,17 +33,35 @@ const HELLO = { clientId: "c", softwareVersion: "1" };
 let server: RunningServer;
 let client: RegistryServiceClient;
 
+async function run(more: Record<string, string> = {}): Promise<RunningServer> {
+  const flags = { listen: "127.0.0.1:0", admin: "127.0.0.1:0", settleAfter: "0s", ...more };
+  const running = await runServer(serverConfigFrom({ flags, env: {} }).settings, "test");
+  onTestFinished(() => running.stop());
+  return running;
+}
+
 beforeEach(async () => {
-  const flags = { listen: "127.0.0.1:0", admin: "127.0.0.1:0", settleAfter: "0s" };
-  server = await runServer(serverConfigFrom({ flags, env: {} }).settings, "test");
-  onTestFinished(() => server.stop());
+  server = await run();
   client = connectForTest(RegistryServiceClient, server.grpcAddress);
 });
 
+async function page(): Promise<string> {
+  return (await fetch(`http://${server.adminAddress}/metrics`)).text();
+}
+
+function securePage({ adminAddress }: RunningServer, ca: TestCa): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { ca: ca.pem, agent: false };
+    const request = get(`https://${adminAddress}/metrics`, options, (response) => {
+      text(response).then(resolve, reject);
+    });
+    request.on("error", reject);
+  });
+}
+
 /** The samples of one figure that are not 0, by their labels. */
 async function figures(name: string): Promise<Record<string, number>> {
-  const text = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
-  const samples = text.split("\n").filter((line) => line.startsWith(`${name}{`));
+  const samples = (await page()).split("\n").filter((line) => line.startsWith(`${name}{`));
   const found = samples.map((line): [string, number] => {
     const space = line.lastIndexOf(" ");
     return [line.slice(name.length, space), Number(line.slice(space + 1))];
@@ -75,6 +99,23 @@ test("calls are counted by method and status, and unknown methods not at all", a
   await register(registration({ weight: 20_000 }));
   expect((await callPath("/weir.v1.RegistryService/Guess"))?.code).toBe(status.UNIMPLEMENTED);
   expect(await calls()).toEqual({ [named("OK")]: 2, [named("INVALID_ARGUMENT")]: 1 });
+});
+
+test("the end of the certificate in use, also of one that came while it ran", async () => {
+  expect(await page()).not.toContain("weir_cert_expiry_timestamp_seconds");
+  const ca = new TestCa(scratchFolder());
+  const [first, next] = [ca.issue({ days: 20 }), ca.issue({ days: 25 })];
+  const secured = await run({ tlsCert: first.cert, tlsKey: first.key });
+  const endOf = (path: string): number =>
+    new X509Certificate(readFileSync(path)).validToDate.getTime() / 1_000;
+  const line = (seconds: number) => `weir_cert_expiry_timestamp_seconds ${seconds}\n`;
+  const [firstEnd, nextEnd] = [endOf(first.cert), endOf(next.cert)];
+  expect(nextEnd).toBeGreaterThan(firstEnd);
+  expect(await securePage(secured, ca)).toContain(line(firstEnd));
+  copyFileSync(next.cert, first.cert);
+  copyFileSync(next.key, first.key);
+  secured.reload();
+  expect(await securePage(secured, ca)).toContain(line(nextEnd));
 });
 
 test("an answer that its caller waits for no more is counted as cancelled", async () => {

@@ -22,6 +22,7 @@ export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export const quietHost: ServerHost = {
   listeners: () => [],
   finishedCalls: () => [],
+  certificateExpiresAtMs: () => undefined,
   stateDirectory: () => ({ path: "", freeBytes: 0, totalBytes: 0, problem: "" }),
   process: () => ({
     eventLoopLagMs: 0,

@@ -42,13 +42,15 @@ interface AdminParts {
   readonly cluster?: ClusterView | undefined;
 }
 
-/** What happened since this replica started: for figures. */
+/** What happened since this replica started, and until when its ports are good: for figures. */
 export interface ServerCounts {
   readonly expired: ReadonlyMap<string, number>;
   /** Registrations that were not let in, by code. */
   readonly refused: ReadonlyMap<string, number>;
   readonly slowWatchers: number;
   readonly finishedCalls: readonly FinishedCallCount[];
+  /** In milliseconds since 1970; `undefined` without TLS. */
+  readonly certificateExpiresAtMs: number | undefined;
 }
 
 /** What operators see of the running server. */
@@ -144,6 +146,7 @@ export class AdminViews implements AdminService {
       refused: replica.refusals.counts,
       slowWatchers: hub.slowCount,
       finishedCalls: host.finishedCalls(),
+      certificateExpiresAtMs: host.certificateExpiresAtMs(),
     };
   }
 

@@ -1,7 +1,7 @@
 import type { MetricsText, Sample } from "../../core/model/metrics-text.ts";
 import type { ServerCounts } from "./admin-views.ts";
 
-/** What happened at this replica, for Prometheus. */
+/** What happened at this replica, and until when its ports are good, for Prometheus. */
 export function countMetrics(text: MetricsText, counts: ServerCounts): void {
   text.counter(
     "weir_leases_expired_total",
@@ -25,6 +25,13 @@ export function countMetrics(text: MetricsText, counts: ServerCounts): void {
       labels: { method, code },
       value: count,
     })),
+  );
+  const { certificateExpiresAtMs: expiresAtMs } = counts;
+  if (expiresAtMs === undefined) return;
+  text.gauge(
+    "weir_cert_expiry_timestamp_seconds",
+    "When the certificate in use ends, in seconds since 1970.",
+    [{ value: expiresAtMs / 1_000 }],
   );
 }
 

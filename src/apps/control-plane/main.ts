@@ -16,6 +16,7 @@ import { systemClock } from "../../io/system-clock.ts";
 import { ReplicationWire } from "../../io/wire/replication.ts";
 import { updateEncoder } from "../../io/wire/update-encoder.ts";
 import type { AdminRoutes } from "../../ports/admin-http.ts";
+import type { ListenerSecurity } from "../../ports/listener-security.ts";
 import type { Log } from "../../ports/log.ts";
 import { adminPages } from "./admin-pages.ts";
 import type { ServerConfig } from "./config.ts";
@@ -82,12 +83,13 @@ function startPlane(
   config: ServerConfig,
   softwareVersion: string,
   log: Log,
+  { certificates }: ListenerSecurity,
   fenced: (reason: string) => void,
 ) {
   const { stateDir, replicaId, settleAfter, advertise } = config;
   const store = stateDir === undefined ? noRegistryStore : openRegistryStore(stateDir);
   const calls = new FinishedCalls();
-  const host = new NodeServerHost(stateDir, { finishedCalls: () => calls.list() });
+  const host = new NodeServerHost(stateDir, { finishedCalls: () => calls.list(), certificates });
   const cluster = clusterOf(config, log);
   const policies = { stateDir, clock: systemClock, log };
   const address = advertise ?? "";
@@ -135,7 +137,13 @@ async function startServer(
   security: OpenListenerSecurity,
 ): Promise<RunningServer> {
   const fence = Promise.withResolvers<string>();
-  const { plane, host, calls, stop } = startPlane(config, softwareVersion, log, fence.resolve);
+  const { plane, host, calls, stop } = startPlane(
+    config,
+    softwareVersion,
+    log,
+    security,
+    fence.resolve,
+  );
   const health = new HealthRegistry();
   let isDraining = false;
   const pages = adminPages(plane, () => isDraining);

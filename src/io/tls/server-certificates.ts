@@ -18,13 +18,9 @@ export interface ServerCertificatePaths {
   readonly clientCa?: string | undefined;
 }
 
-interface Loaded extends ServerCertificate {
-  readonly expiresAtMs: number;
-}
-
 /** A listener's certificate from files: replaced files are used within a second or two, broken ones never. */
 export class CertificateFiles implements ServerCertificates {
-  readonly #files: ReloadingFiles<Loaded>;
+  readonly #files: ReloadingFiles<ServerCertificate>;
   readonly #certPath: string;
   readonly #clock: Clock;
   readonly #log: Log;
