@@ -16,4 +16,8 @@ export const KEPT_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 12107, found: "what a new life remembered an earlier attachment of was kept by nobody" },
   { seed: 13514, found: "a life too short to be copied left an epoch that its next one was below" },
   { seed: 8354, found: "a decision that only an outranked record told never reached the owner" },
+  {
+    seed: 1725,
+    found: "who stood still took what others had answered before for what they say now",
+  },
 ];

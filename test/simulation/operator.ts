@@ -1,3 +1,4 @@
+import { ANSWER_AGE_MS } from "../../src/apps/control-plane/drain-polls.ts";
 import { LOST_AGENT_MS } from "../../src/core/discovery/drain-barrier.ts";
 import { MeshError } from "../../src/core/model/mesh-error.ts";
 import type { InstanceId, RegistrationId, ServiceKey } from "../../src/core/model/names.ts";
@@ -73,6 +74,7 @@ function checkSafe(world: World, asked: SimReplica, lease: LeaseKey): void {
     const entry = agent.plane?.table.entry(lease.service);
     const its = replicas.filter((replica) => replica.countedAgents(lease.service).has(agent.name));
     if (entry === undefined || its.length === 0) continue;
+    if (isJustBack(world, asked, agent, lease.service)) continue;
     const { upstream } = entry;
     // What it acknowledged before it crashed need not be in its file: known until it is heard again.
     if (entry.origin !== "live") continue;
@@ -100,6 +102,15 @@ function isUndrained(world: World, { operatorRevision }: InstanceRecord, lease: 
   return world.replicas.some(({ plane }) => {
     const known = plane?.replica.registry.find(lease);
     return known?.isDraining === false && known.operatorRevision > operatorRevision;
+  });
+}
+
+/** After so long away that nobody counted it any more it came to another one, which was asked before that. */
+function isJustBack(world: World, asked: SimReplica, agent: SimAgent, key: ServiceKey): boolean {
+  if (asked.countedAgents(key).has(agent.name)) return false;
+  return world.replicas.every((replica) => {
+    const sinceMs = replica.countedAgents(key).get(agent.name) ?? world.timeline.nowMs;
+    return world.timeline.nowMs - sinceMs < ANSWER_AGE_MS;
   });
 }
 

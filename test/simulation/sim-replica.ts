@@ -31,7 +31,8 @@ export class SimReplica {
   process: SimProcess;
   plane: ControlPlane | undefined;
   readonly #world: SimWorld;
-  #watchers = new Set<WatchServerEnd>();
+  /** Open streams, and since when. */
+  #watchers = new Map<WatchServerEnd, number>();
   /** Streams that ended without a goodbye, and when this replica noticed. */
   #lost: { readonly end: WatchServerEnd; readonly atMs: number }[] = [];
   #check: RegistryCheck | undefined;
@@ -52,7 +53,7 @@ export class SimReplica {
     const world = this.#world;
     const process = new SimProcess(this.name, world.timeline, () => this.wallStepMs);
     this.process = process;
-    this.#watchers = new Set();
+    this.#watchers = new Map();
     this.#lost = [];
     this.#isStopping = false;
     const plane = startControlPlane({
@@ -75,7 +76,7 @@ export class SimReplica {
         if (connection.purpose === "attach")
           return new AttachServerEnd(plane, connection, this.#observer);
         const end = new WatchServerEnd(plane, connection, () => this.#left(end));
-        this.#watchers.add(end);
+        this.#watchers.set(end, world.timeline.nowMs);
         return end;
       },
     });
@@ -147,14 +148,18 @@ export class SimReplica {
     return false;
   }
 
-  /** Agents that a drain of the service has to wait for: connected, or lost a moment ago. */
-  countedAgents(key: ServiceKey): Set<string> {
+  /** Agents that a drain of the service has to wait for, and since when at the latest: connected, or lost a moment ago. */
+  countedAgents(key: ServiceKey): ReadonlyMap<string, number> {
     const { nowMs } = this.#world.timeline;
-    const lost = this.#lost
-      .filter(({ atMs }) => nowMs - atMs < LOST_AGENT_MS)
-      .map(({ end }) => end);
-    const counted = [...this.#watchers, ...lost].filter(({ subscribed }) => subscribed.has(key));
-    return new Set(counted.map(({ agentId }) => agentId));
+    const counted = new Map<string, number>();
+    for (const [{ agentId, subscribed }, sinceMs] of this.#watchers) {
+      if (subscribed.has(key)) counted.set(agentId, sinceMs);
+    }
+    for (const { end, atMs } of this.#lost) {
+      const isCounted = nowMs - atMs < LOST_AGENT_MS && end.subscribed.has(key);
+      if (isCounted) counted.set(end.agentId, Number.NEGATIVE_INFINITY);
+    }
+    return counted;
   }
 
   /** Alone, a replica has no bus. */

@@ -83,7 +83,7 @@ export class DrainWaits {
   until(question: DrainQuestion, deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
     const { clock } = this.#options;
     const startedMs = clock.nowMs();
-    const polls = new DrainPolls(this.#peers, this.#options.replicaId);
+    const polls = new DrainPolls(this.#peers, this.#options.replicaId, clock);
     let lostAgentIds: readonly string[] = [];
     let waitMs = FIRST_RECHECK_MS;
     return new Promise((resolve) => {
