@@ -56,10 +56,10 @@ export class PeerOrigin {
   readonly copy: RemoteOrigin;
   /** Its last heartbeat; `undefined` before the first. */
   lastBeat: Heartbeat | undefined;
-  /** Monotonic time of the last message. Until the first one it counts as out of reach: others are asked. */
+  /** Monotonic time of the last message; before the first, of the first word of it, by whomever. */
   heardAtMs: number;
-  /** Monotonic time of the first word of it, by whomever. */
-  readonly metAtMs: number;
+  /** False of one that was only told of: others are asked about it. */
+  hasSpoken = false;
   /** Keys of records that were not taken in yet, because their time lies too far ahead. */
   readonly #quarantined = new Set<string>();
   /** Keys of records of which operators decided something that the peer does not say: it is told until it does. */
@@ -97,8 +97,7 @@ export class PeerOrigin {
     this.#listener = listener;
     this.#selfId = options.requester;
     this.#owned = new LeaseGroup(DEFAULT_LEASE_MS, "", clock.nowMs(), replicaId);
-    this.metAtMs = clock.nowMs();
-    this.heardAtMs = this.metAtMs - UNHEARD_AFTER_MS;
+    this.heardAtMs = clock.nowMs();
     this.copy = new RemoteOrigin(replicaId, {
       ...options,
       changed: (change) => this.#apply(change),
@@ -116,7 +115,8 @@ export class PeerOrigin {
 
   /** Somebody else has heard it that far. Once in a while, what is out of our reach is asked of those who have it. */
   outrun(seq: number, nowMs: number): void {
-    if (nowMs - this.heardAtMs < UNHEARD_AFTER_MS || this.copy.seq >= seq) return;
+    const isHeard = this.hasSpoken && nowMs - this.heardAtMs < UNHEARD_AFTER_MS;
+    if (isHeard || this.copy.seq >= seq) return;
     if (nowMs - this.#hearsayAtMs < HEARSAY_EVERY_MS) return;
     this.#hearsayAtMs = nowMs;
     this.copy.reconnected(nowMs, { kind: "full" });

@@ -118,13 +118,13 @@ export class PeerPulls {
     this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
   }
 
-  /** Somebody holds a copy of one that was only told of: that is soon here. */
-  #isAwaited(peer: PeerOrigin): boolean {
-    return this.#isHeard(peer) || this.#options.clock.nowMs() - peer.metAtMs < SILENT_MS;
+  /** Of one that was only told of, somebody holds a copy: that is soon here. */
+  #isAwaited({ heardAtMs }: PeerOrigin): boolean {
+    return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
   }
 
-  #isHeard({ heardAtMs }: PeerOrigin): boolean {
-    return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
+  #isHeard(peer: PeerOrigin): boolean {
+    return peer.hasSpoken && this.#isAwaited(peer);
   }
 }
 

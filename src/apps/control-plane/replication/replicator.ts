@@ -195,6 +195,7 @@ export class Replicator {
     if (peer === undefined) return;
     const nowMs = this.#options.clock.nowMs();
     peer.heardAtMs = nowMs;
+    peer.hasSpoken = true;
     if (message.type === "heartbeat") {
       peer.lastBeat = message;
       this.pulls.send(peer, peer.copy.heartbeat(message, nowMs));
