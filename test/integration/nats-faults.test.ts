@@ -210,6 +210,12 @@ describe.skipIf(findNatsServer() === undefined)("a wall clock", () => {
     right[0]?.register("b");
     right[1]?.register("c");
     await agreed([off, ...right], ["b=r-b.1 healthy", "c=r-c.1 healthy"]);
+    // Of two clocks the later one counts: it dates nothing before it has compared all three.
+    await waitUntil("the first one hears both others", 20_000, () => {
+      const members = off.plane.admin.cluster()?.members ?? [];
+      return members.filter(({ state }) => state === "alive").length === 3;
+    });
+    await pause((2 * A_MINUTE_MS) / 60);
     return { off, right };
   }
 
