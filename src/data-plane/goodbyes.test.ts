@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { streamEnd } from "../../test/support/fake-streams.ts";
 import { keeping, local, registered } from "../../test/support/keeping.ts";
-import { GOODBYE_MS } from "./goodbyes.ts";
+import { GOODBYE_MS, MAX_ATTEMPTS } from "./goodbyes.ts";
 
 test("a stop deregisters what is registered, and waits for the answer", async () => {
   const { source, keeper } = keeping();
@@ -98,4 +98,29 @@ test("nobody is told of the end of what was never registered", async () => {
   source.last.welcome();
   await keeper.remove("default/orders/a");
   expect(source.last.deregistered).toEqual([]);
+});
+
+test("what a server refused from the start needs no goodbye", async () => {
+  const { source, keeper } = keeping([local("a"), local("b")]);
+  source.last.welcome();
+  const wrong = { kind: "refused", code: 3, reason: "INVALID_ARGUMENT", message: "no" } as const;
+  source.last.listener.registered(1, [wrong, wrong]);
+  await keeper.remove("default/orders/a");
+  expect(source.last.deregistered).toEqual([]);
+});
+
+test("a goodbye at which each session breaks is not said for ever", () => {
+  const { clock, source, keeper } = keeping([local("a"), local("b")]);
+  source.last.welcome();
+  source.last.accept();
+  source.last.answersGoodbye = false;
+  void keeper.remove("default/orders/a");
+  for (let session = 0; session < MAX_ATTEMPTS + 2; session++) {
+    source.last.listener.end(streamEnd(3));
+    clock.advance(60_000);
+    source.last.answersGoodbye = false;
+    source.last.welcome();
+  }
+  const said = source.sessions.flatMap(({ deregistered }) => deregistered);
+  expect(said).toHaveLength(MAX_ATTEMPTS);
 });

@@ -8,10 +8,14 @@ export const GOODBYE_MS = 2_000;
 /** More would be an agent that removes without end while nobody answers; the oldest leases have run out by then. */
 const MAX_UNCONFIRMED = 1_000;
 
+/** Sessions break now and then; one that breaks at each goodbye breaks because of it, and others suffer with it. */
+export const MAX_ATTEMPTS = 5;
+
 interface Goodbye {
   readonly leases: readonly LeaseName[];
   /** Of the present session; `undefined` while it was not said there. */
   requestId: number | undefined;
+  attempts: number;
   /** Nobody need wait for it any longer. */
   resolve(): void;
 }
@@ -41,7 +45,7 @@ export class Goodbyes {
     return new Promise((resolve) => {
       const cancel = this.#clock.after(GOODBYE_MS, resolve);
       const goodbye: Goodbye = {
-        ...{ leases, requestId: undefined },
+        ...{ leases, requestId: undefined, attempts: 0 },
         resolve: () => {
           cancel();
           resolve();
@@ -60,6 +64,7 @@ export class Goodbyes {
     for (const goodbye of [...this.#unconfirmed]) {
       if (goodbye.requestId !== undefined) continue;
       goodbye.requestId = newRequestId();
+      goodbye.attempts++;
       session.deregister(goodbye.requestId, goodbye.leases);
     }
   }
@@ -72,7 +77,10 @@ export class Goodbyes {
 
   /** The session is gone, and its answers with it. */
   lost(): void {
-    for (const goodbye of this.#unconfirmed) goodbye.requestId = undefined;
+    for (const goodbye of this.#unconfirmed) {
+      goodbye.requestId = undefined;
+      if (goodbye.attempts >= MAX_ATTEMPTS) this.#end(goodbye);
+    }
   }
 
   #end(goodbye: Goodbye): void {

@@ -3,6 +3,9 @@ import type { RegistrationId } from "../core/model/names.ts";
 import type { LeaseName, Registration } from "../ports/attach-source.ts";
 import type { LocalInstance } from "./local-instance.ts";
 
+/** The server refuses longer batches. */
+export const MAX_BATCH = 1_000;
+
 /**
  * - `starting`: no probe has answered yet; registering it would announce it as unhealthy.
  * - `away`: to be registered when a session is there.
@@ -73,11 +76,10 @@ export function isInSession({ status }: Kept): boolean {
   return status === "sent" || status === "registered";
 }
 
-/** The server refuses longer batches. */
-export const MAX_BATCH = 1_000;
-
 /** Whether a server may hold it, so that its end has to be said. */
-export function isKnownToServers({ generation, status }: Kept): boolean {
+export function isKnownToServers({ generation, status, leaseToken }: Kept): boolean {
+  // What was wrong from the start is nowhere, and its goodbye would be as wrong.
+  if (status === "refused" && leaseToken.length === 0) return false;
   return generation > 0 && status !== "superseded" && status !== "evicted";
 }
 
