@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dataPlaneConfig } from "../../test/simulation/data-plane-config.ts";
+import { dataPlaneConfig } from "../../test/support/data-plane-config.ts";
 import { endpoint, snapshot } from "../../test/support/endpoint-updates.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { FakeAttachSource, FakeLog, FakeWatchSource } from "../../test/support/fake-streams.ts";

@@ -1,8 +1,8 @@
 import { DataPlane } from "../../src/data-plane/data-plane.ts";
 import { quietLog } from "../support/control-plane.ts";
+import { dataPlaneConfig } from "../support/data-plane-config.ts";
 import { AgentCheck } from "./agent-check.ts";
 import { simAttachSource } from "./attach-link.ts";
-import { dataPlaneConfig } from "./data-plane-config.ts";
 import { AgentDisk } from "./disks.ts";
 import { SERVICE_KEYS, SERVICES } from "./services.ts";
 import { SimProcess } from "./sim-process.ts";

@@ -1,5 +1,4 @@
 import { DEFAULT_REGISTRY_LIMITS } from "../../core/registry/admission.ts";
-import type { ExpiryReason } from "../../core/registry/expiry.ts";
 import { MAX_FENCES } from "../../core/registry/fences.ts";
 import type { SelfPreservation } from "../../core/registry/self-preservation.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -19,6 +18,7 @@ import type {
 import type { FinishedCallCount, ServerHost } from "../../ports/server-host.ts";
 import { MAX_SESSIONS } from "./attach-sessions.ts";
 import type { DiscoveryHub } from "./discovery-hub.ts";
+import type { LeaseReaper } from "./lease-reaper.ts";
 import { pageOf } from "./page.ts";
 import type { RegistryReplica } from "./registry-replica.ts";
 import { MAX_WATCHERS, type WatchSessions } from "./watch-sessions.ts";
@@ -31,7 +31,7 @@ interface AdminParts {
   readonly hub: DiscoveryHub;
   readonly watches: WatchSessions;
   readonly guard: SelfPreservation;
-  readonly reaper: { readonly expired: { readonly counts: ReadonlyMap<ExpiryReason, number> } };
+  readonly reaper: Pick<LeaseReaper, "expired">;
   readonly startedAtMs: number;
   /** What does not work, in words. */
   readonly degraded: () => readonly string[];

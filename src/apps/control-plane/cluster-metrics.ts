@@ -1,12 +1,13 @@
 import type { MetricsText, Sample } from "../../core/model/metrics-text.ts";
 import type { CopyProgress } from "../../core/replication/copy-progress.ts";
+import { isLive } from "../../core/replication/member.ts";
 import type { ClusterMember } from "../../ports/cluster-view.ts";
 import type { ClusterStatus } from "../../ports/registry-service.ts";
 
 /** The cluster's figures for Prometheus, as this replica sees it. */
 export function clusterMetrics(text: MetricsText, cluster: ClusterStatus): void {
   const others = cluster.members.filter(({ isSelf }) => !isSelf);
-  const live = others.filter(({ state }) => state === "alive" || state === "suspect");
+  const live = others.filter(({ state }) => isLive(state));
   text.gauge("weir_cluster_members", "Replicas by state, this one included.", states(cluster));
   text.gauge(
     "weir_cluster_synced",

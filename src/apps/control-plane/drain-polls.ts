@@ -1,7 +1,7 @@
 import type { PeerReport } from "../../core/discovery/drain-verdict.ts";
 import type { PendingAnswer, PendingQuestion } from "../../core/replication/calls.ts";
 import { knownReplicas } from "../../core/replication/hearsay.ts";
-import type { MemberView } from "../../core/replication/member.ts";
+import { isLive, type MemberView } from "../../core/replication/member.ts";
 import type { Clock } from "../../ports/clock.ts";
 
 /** The other replicas, as a drain needs them. */
@@ -84,6 +84,6 @@ export class DrainPolls {
   }
 
   #live(): MemberView[] {
-    return this.#peers.members().filter(({ state }) => state === "alive" || state === "suspect");
+    return this.#peers.members().filter(({ state }) => isLive(state));
   }
 }

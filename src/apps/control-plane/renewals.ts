@@ -2,6 +2,7 @@ import { adopt } from "../../core/registry/adoption.ts";
 import type { InstanceRecord, RecordLeases } from "../../core/registry/record.ts";
 import type { LeaseKey, LeaseResult, Registry } from "../../core/registry/registry.ts";
 import type { LeaseOutcome } from "../../core/replication/calls.ts";
+import { isLive } from "../../core/replication/member.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { notSynced } from "./find-record.ts";
 import { NO_OWNERS, type Owners } from "./owners.ts";
@@ -124,9 +125,7 @@ export class Renewals {
 
   /** Nothing is known here of these leases, and this replica has not heard everything yet. */
   async #askEverybody(unknown: readonly Elsewhere[], results: LeaseResult[]): Promise<void> {
-    const live = this.#owners
-      .members()
-      .filter(({ state }) => state === "alive" || state === "suspect");
+    const live = this.#owners.members().filter(({ state }) => isLive(state));
     const leases = leasesOf(unknown);
     const answers = await Promise.all(
       live.map(({ origin }) => this.#owners.renew(origin.replicaId, leases)),

@@ -1,6 +1,7 @@
 import type { PendingAnswer } from "../replication/calls.ts";
 import { MAX_NAMED_AGENTS } from "../replication/calls.ts";
 import type { KnownReplica } from "../replication/hearsay.ts";
+import { isLive } from "../replication/member.ts";
 import { LOST_AGENT_MS, type PendingAgent } from "./drain-barrier.ts";
 
 /** A replica beat up to so long before it fell silent. */
@@ -54,19 +55,15 @@ interface Answered {
 
 /** Of a replica that is gone for so long, whoever was connected to it would be lost for as long. */
 function mayHaveAgents({ state, silentMs }: PeerReport): boolean {
-  return isAlive(state) || silentMs < LOST_AGENT_MS + LAST_BEAT_MS;
+  return isLive(state) || silentMs < LOST_AGENT_MS + LAST_BEAT_MS;
 }
 
 function isAnswered(peer: PeerReport): peer is PeerReport & Answered {
-  return isAlive(peer.state) && typeof peer.answer !== "string";
-}
-
-function isAlive(state: PeerReport["state"]): boolean {
-  return state === "alive" || state === "suspect";
+  return isLive(peer.state) && typeof peer.answer !== "string";
 }
 
 function unreachable({ replicaId: agentId, state, silentMs, answer }: PeerReport): PendingAgent {
-  const why = state === "alive" || state === "suspect" ? String(answer) : AWAY[state];
+  const why = AWAY[state] ?? String(answer);
   const silent = `${Math.floor(silentMs / 1_000)} s`;
   return {
     agentId,
@@ -75,7 +72,7 @@ function unreachable({ replicaId: agentId, state, silentMs, answer }: PeerReport
   };
 }
 
-const AWAY: Readonly<Record<"dead" | "left" | "unheard", string>> = {
+const AWAY: Partial<Record<KnownReplica["state"], string>> = {
   dead: "this replica takes it for dead",
   left: "it said goodbye",
   unheard: "this replica does not hear it, and another one does",

@@ -1,4 +1,4 @@
-import type { MemberState, MemberView } from "./member.ts";
+import { isLive, type MemberState, type MemberView } from "./member.ts";
 
 /** Another replica, by everything that is known of it. */
 export interface KnownReplica {
@@ -19,7 +19,7 @@ export function knownReplicas(members: readonly MemberView[], selfId: string): K
     known.set(origin.replicaId, { replicaId: origin.replicaId, state, silentMs });
   }
   for (const { state, silentMs, applied } of members) {
-    if (state !== "alive" && state !== "suspect") continue;
+    if (!isLive(state)) continue;
     for (const { replicaId, silentMs: unheardMs } of applied) {
       if (replicaId === selfId) continue;
       const former = known.get(replicaId);

@@ -5,6 +5,11 @@ import type { AppliedPosition, Heartbeat, MemberFlags } from "./messages.ts";
 /** `dead` and `left` are kept for people to see; what they owned is nobody's. */
 export type MemberState = "alive" | "suspect" | "dead" | "left";
 
+/** Whether a replica in that state serves, for all that is known: silence alone takes nothing from it yet. */
+export function isLive(state: MemberState | "unheard" | undefined): boolean {
+  return state === "alive" || state === "suspect";
+}
+
 /** A replica as operators see it. */
 export interface MemberView {
   readonly origin: Origin;
@@ -40,7 +45,7 @@ export class Member {
   }
 
   get isLive(): boolean {
-    return this.state === "alive" || this.state === "suspect";
+    return isLive(this.state);
   }
 
   silentMs(nowMs: number): number {

@@ -2,7 +2,7 @@ import { isBefore, type OriginPosition } from "../../../core/discovery/seen-posi
 import { FENCE_TTL_MS } from "../../../core/registry/fences.ts";
 import type { InstanceRecord } from "../../../core/registry/record.ts";
 import type { Origin } from "../../../core/replication/entry.ts";
-import type { MemberState } from "../../../core/replication/member.ts";
+import { isLive, type MemberState } from "../../../core/replication/member.ts";
 import { DEAD_AFTER_MS } from "../../../core/replication/membership.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { PeerOrigin } from "./peer-origin.ts";
@@ -49,7 +49,7 @@ export class AbsentOwners {
   readonly #options: AbsentOwnersOptions;
   readonly #absences = new Map<string, Absence>();
   #staleAtMs = Number.NEGATIVE_INFINITY;
-  /** When replicas that never spoke to us were first seen here. */
+  /** When replicas that do not speak to us were first told of here, or again. */
   readonly #strangers = new Map<string, number>();
   /** How far all of a replica was over: of what it told later, somebody who heard it tells. */
   readonly #over = new Map<string, OriginPosition>();
@@ -151,8 +151,4 @@ export class AbsentOwners {
     absence.seen = seen;
     this.#options.care.orphaned(owned, absence.reason);
   }
-}
-
-function isLive(state: MemberState | undefined): boolean {
-  return state === "alive" || state === "suspect";
 }

@@ -1,5 +1,5 @@
 import type { Origin } from "../../../core/replication/entry.ts";
-import type { MemberState, MemberView } from "../../../core/replication/member.ts";
+import { isLive, type MemberState, type MemberView } from "../../../core/replication/member.ts";
 import { Membership, type MembershipChange } from "../../../core/replication/membership.ts";
 import type { Control, Heartbeat } from "../../../core/replication/messages.ts";
 import type { Clock } from "../../../ports/clock.ts";
@@ -77,7 +77,7 @@ export class ClusterMembers {
 
   /** Of the others' wall clocks to this one's. */
   get clockOffsetsMs(): number[] {
-    const live = this.list().filter(({ state }) => state === "alive" || state === "suspect");
+    const live = this.list().filter(({ state }) => isLive(state));
     return live.map(({ clockOffsetMs }) => clockOffsetMs);
   }
 

@@ -31,7 +31,7 @@ const LATE_REVIEW_MS = 3_000;
 /** Two heartbeats. */
 const HEARD_WITHIN_MS = 2_000;
 
-/** There is no way from it to us, perhaps: no pull asks it any more. */
+/** After so much silence there is no way from it to us, perhaps: it is asked for nothing, others hold copies. */
 const UNHEARD_AFTER_MS = 5_000;
 
 /** Between two copies of all that another one has heard of it: up to 10 MB of a third of 100,000 instances. */
@@ -58,8 +58,8 @@ export class PeerOrigin {
   lastBeat: Heartbeat | undefined;
   /** Monotonic time of the last message; before the first, of the first word of it, by whomever. */
   heardAtMs: number;
-  /** False of one that was only told of: others are asked about it. */
-  hasSpoken = false;
+  /** False of one that was only told of. */
+  #hasSpoken = false;
   /** Keys of records that were not taken in yet, because their time lies too far ahead. */
   readonly #quarantined = new Set<string>();
   /** Keys of records of which operators decided something that the peer does not say: it is told until it does. */
@@ -113,10 +113,24 @@ export class PeerOrigin {
     return this.#quarantined.size;
   }
 
+  spoke(nowMs: number): void {
+    this.heardAtMs = nowMs;
+    this.#hasSpoken = true;
+  }
+
+  /** Whether it can be asked itself: else others are, about it. */
+  isHeard(nowMs: number): boolean {
+    return this.#hasSpoken && this.isAwaited(nowMs);
+  }
+
+  /** Whether what it tells belongs to what is waited for: of one that was only told of, somebody holds a copy. */
+  isAwaited(nowMs: number): boolean {
+    return nowMs - this.heardAtMs < UNHEARD_AFTER_MS;
+  }
+
   /** Somebody else has heard it that far. Once in a while, what is out of our reach is asked of those who have it. */
   outrun(seq: number, nowMs: number): void {
-    const isHeard = this.hasSpoken && nowMs - this.heardAtMs < UNHEARD_AFTER_MS;
-    if (isHeard || this.copy.seq >= seq) return;
+    if (this.isHeard(nowMs) || this.copy.seq >= seq) return;
     if (nowMs - this.#hearsayAtMs < HEARSAY_EVERY_MS) return;
     this.#hearsayAtMs = nowMs;
     this.copy.reconnected(nowMs, { kind: "full" });

@@ -16,9 +16,6 @@ import type { PeerOrigin } from "./peer-origin.ts";
 /** Above a round trip with a chunk; the session asks again by itself. */
 const PULL_TIMEOUT_MS = 2_000;
 
-/** After so much silence a replica is asked for nothing: others hold copies. */
-const SILENT_MS = 5_000;
-
 export interface PeerPullsOptions {
   readonly bus: Bus;
   readonly codec: ReplicationCodec;
@@ -42,15 +39,15 @@ export class PeerPulls {
 
   /** True when nothing of a replica that is heard is known to be missing. */
   get isSynced(): boolean {
-    return [...this.#options.peers.values()].every(
-      (peer) => peer.copy.isSynced || !this.#isAwaited(peer),
-    );
+    const nowMs = this.#options.clock.nowMs();
+    const peers = [...this.#options.peers.values()];
+    return peers.every((peer) => peer.copy.isSynced || !peer.isAwaited(nowMs));
   }
 
   tick(): void {
     const nowMs = this.#options.clock.nowMs();
     const peers = [...this.#options.peers.values()];
-    const count = peers.filter((peer) => this.#isHeard(peer)).length + 1;
+    const count = peers.filter((peer) => peer.isHeard(nowMs)).length + 1;
     for (const peer of peers) this.send(peer, peer.copy.tick(nowMs, count));
   }
 
@@ -95,12 +92,12 @@ export class PeerPulls {
 
   /** The origin itself, then in turn those whose copy of that epoch is not behind ours, the furthest first. */
   serverOf(wanted: Origin, attempt: number): string | undefined {
-    const { peers } = this.#options;
+    const { peers, clock } = this.#options;
     const ours = peers.get(wanted.replicaId)?.copy;
     const neededSeq = ours?.origin.epoch === wanted.epoch ? ours.seq : 0;
     const candidates: { readonly replicaId: string; readonly seq: number }[] = [];
     for (const [replicaId, peer] of peers) {
-      if (!this.#isHeard(peer)) continue;
+      if (!peer.isHeard(clock.nowMs())) continue;
       const isItself = replicaId === wanted.replicaId;
       const seq = isItself ? Number.POSITIVE_INFINITY : heldSeq(peer, wanted);
       if (seq >= neededSeq) candidates.push({ replicaId, seq });
@@ -116,15 +113,6 @@ export class PeerPulls {
     if (!(error instanceof BusRequestError))
       log.error({ err: error, origin: request.origin }, "a pull failed");
     this.send(peer, peer.copy.pullFailed(request.session, clock.nowMs()));
-  }
-
-  /** Of one that was only told of, somebody holds a copy: that is soon here. */
-  #isAwaited({ heardAtMs }: PeerOrigin): boolean {
-    return this.#options.clock.nowMs() - heardAtMs < SILENT_MS;
-  }
-
-  #isHeard(peer: PeerOrigin): boolean {
-    return peer.hasSpoken && this.#isAwaited(peer);
   }
 }
 

@@ -194,8 +194,7 @@ export class Replicator {
     const peer = this.#peer(message.origin.replicaId);
     if (peer === undefined) return;
     const nowMs = this.#options.clock.nowMs();
-    peer.heardAtMs = nowMs;
-    peer.hasSpoken = true;
+    peer.spoke(nowMs);
     if (message.type === "heartbeat") {
       peer.lastBeat = message;
       this.pulls.send(peer, peer.copy.heartbeat(message, nowMs));
