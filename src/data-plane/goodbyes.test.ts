@@ -1,21 +1,17 @@
 import { expect, test } from "vitest";
 import { streamEnd } from "../../test/support/fake-streams.ts";
-import { keeping, local, registered } from "../../test/support/keeping.ts";
+import { keeping, local, registered, registeredKeeper } from "../../test/support/keeping.ts";
 import { GOODBYE_MS, MAX_ATTEMPTS } from "./goodbyes.ts";
 
 test("a stop deregisters what is registered, and waits for the answer", async () => {
-  const { source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
+  const { source, keeper } = registeredKeeper();
   await keeper.stop();
   expect(source.last.deregistered.map(({ registrationId }) => registrationId)).toEqual(["p1"]);
   expect(source.last.isClosed).toBe(true);
 });
 
 test("a stop does not hang on a server that answers nothing", async () => {
-  const { clock, source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper();
   source.last.answersGoodbye = false;
   const stopped = keeper.stop();
   clock.advance(GOODBYE_MS);
@@ -24,9 +20,7 @@ test("a stop does not hang on a server that answers nothing", async () => {
 });
 
 test("a stop says goodbye to the next server when a session breaks", async () => {
-  const { clock, source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper();
   source.last.answersGoodbye = false;
   const stopped = keeper.stop();
   source.last.listener.end(streamEnd(14));
@@ -39,9 +33,7 @@ test("a stop says goodbye to the next server when a session breaks", async () =>
 });
 
 test("without a server a stop does not hang, and nothing is opened after it", async () => {
-  const { clock, source, keeper } = keeping();
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper();
   source.last.listener.end(streamEnd(14));
   const stopped = keeper.stop();
   clock.advance(GOODBYE_MS);
@@ -52,9 +44,7 @@ test("without a server a stop does not hang, and nothing is opened after it", as
 });
 
 test("removing one instance deregisters that one, and keeps the others", async () => {
-  const { clock, source, keeper } = keeping([local("a"), local("b")]);
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper([local("a"), local("b")]);
   await keeper.remove("default/orders/a");
   expect(source.last.deregistered.map(({ instanceId }) => instanceId)).toEqual(["a"]);
   source.last.listener.end(streamEnd(14));
@@ -64,9 +54,7 @@ test("removing one instance deregisters that one, and keeps the others", async (
 });
 
 test("what is removed between two sessions is deregistered in the next one, before its successor comes", async () => {
-  const { clock, source, keeper } = keeping([local("a"), local("b")]);
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper([local("a"), local("b")]);
   source.last.listener.end(streamEnd(14));
   const removed = keeper.remove("default/orders/a");
   keeper.add(local("a"));
@@ -77,9 +65,7 @@ test("what is removed between two sessions is deregistered in the next one, befo
 });
 
 test("a goodbye that was not answered is said again in each session until it is", async () => {
-  const { clock, source, keeper } = keeping([local("a"), local("b")]);
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper([local("a"), local("b")]);
   source.last.answersGoodbye = false;
   void keeper.remove("default/orders/a");
   const said: number[] = [];
@@ -110,9 +96,7 @@ test("what a server refused from the start needs no goodbye", async () => {
 });
 
 test("a goodbye at which each session breaks is not said for ever", () => {
-  const { clock, source, keeper } = keeping([local("a"), local("b")]);
-  source.last.welcome();
-  source.last.accept();
+  const { clock, source, keeper } = registeredKeeper([local("a"), local("b")]);
   source.last.answersGoodbye = false;
   void keeper.remove("default/orders/a");
   for (let session = 0; session < MAX_ATTEMPTS + 2; session++) {

@@ -1,8 +1,7 @@
-import { NO_LOCALITY, NO_METADATA } from "../../src/core/model/instance.ts";
-import type { InstanceId } from "../../src/core/model/names.ts";
 import type { LocalInstance } from "../../src/data-plane/local-instance.ts";
 import { RegistrationKeeper } from "../../src/data-plane/registration-keeper.ts";
 import { ReplicaList } from "../../src/data-plane/replica-list.ts";
+import { anInstance } from "./builders.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeAttachSource, FakeLog } from "./fake-streams.ts";
 
@@ -10,18 +9,7 @@ import { FakeAttachSource, FakeLog } from "./fake-streams.ts";
 export function local(id: string, isProbed = false): LocalInstance {
   return {
     key: `default/orders/${id}`,
-    instance: {
-      namespace: "default",
-      service: "orders",
-      id: id as InstanceId,
-      address: { kind: "ip", value: "127.0.0.1" },
-      ports: [{ name: "http", port: 8081, protocol: "http1" }],
-      weight: 100,
-      priority: 0,
-      locality: NO_LOCALITY,
-      metadata: NO_METADATA,
-      leaseMs: 15_000,
-    },
+    instance: anInstance({ id, ports: [{ name: "http", port: 8081, protocol: "http1" }] }),
     defaults: undefined,
     probe: isProbed
       ? {
@@ -67,4 +55,12 @@ export function registered(source: FakeAttachSource) {
       token: Buffer.from(leaseToken).toString(),
     })),
   );
+}
+
+/** The same, with a session in which all of them are registered. */
+export function registeredKeeper(instances?: LocalInstance[]) {
+  const world = keeping(instances);
+  world.source.last.welcome();
+  world.source.last.accept();
+  return world;
 }
